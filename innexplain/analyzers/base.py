@@ -1,0 +1,221 @@
+"""The analyzer: the loop around a method, the same for all of them."""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from innexplain.analyzers.core import Core, Result, Rows
+from innexplain.analyzers.inputs import batches_of, is_dataset
+from innexplain.composites import Assignment
+from innexplain.errors import ArgumentError, InnexplainWarning, InputError
+from innexplain.numerics import narrow
+from innexplain.rules import ReLURule
+
+__all__ = ["Analyzer", "chunks"]
+
+
+class Analyzer(ABC):
+    """Explains a model's decisions; made by `innexplain.create_analyzer`.
+
+    Args:
+        core: the model, made ready for the method.
+    """
+
+    name = "analyzer"
+    #: Rows of model calls that one sample costs; the progress bar counts them.
+    rows_per_sample = 1
+    #: Whether the map is a derivative or acts like one, so that path methods may integrate it.
+    gradient_like = False
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+
+    def __repr__(self) -> str:
+        return f"<innexplain analyzer {self.name!r} for model {self.model.name!r}>"
+
+    @property
+    def model(self) -> Any:
+        """The user's model."""
+        return self.core.model
+
+    @property
+    def assignments(self) -> list[Assignment]:
+        """Every step that relevance passes through, with its rule."""
+        return self.core.assignments
+
+    @property
+    def overridden(self) -> tuple[str, ...]:
+        """The steps whose backward pass is not their derivative, as paths."""
+        return tuple(str(a.step) for a in self.assignments if isinstance(a.rule, ReLURule))
+
+    @abstractmethod
+    def explain(self, rows: Rows, data: np.ndarray, batch_size: int, tick: Any) -> Result:
+        """Explain rows that are already checked.
+
+        Args:
+            rows: one array an entry of the graph.
+            data: the target's data, one row a sample.
+            batch_size: the most rows in one call of the model.
+            tick: to be called with the number of rows done.
+        """
+
+    def analyze(
+        self,
+        x: Any,
+        neuron_selection: Any = None,
+        batch_size: int = 32,
+        progress: bool = False,
+        return_info: bool = False,
+    ) -> Any:
+        """Explain the model's decision on every sample of x.
+
+        Args:
+            x: an array (n, ...); a list, tuple or dict of arrays for several inputs; or a batched
+                `tf.data.Dataset` of such inputs, with or without labels, which is read batch by batch.
+                Integer tokens are explained at their embedding.
+            neuron_selection: with mode `"index"` an int, or one int a sample (a tuple is a position in a
+                spatial output); of one sigmoid unit, 1 or 0. With mode `"weights"` the weights.
+            batch_size: the most rows in one call of the model, steps and noisy copies counted.
+                Answers do not depend on it.
+            progress: whether to show a progress bar.
+            return_info: whether to return `(answer, info)`, with `info` a dict of arrays (n,):
+                `"score"`, the explained score; `"neuron"`, the index of the explained neuron, or -1;
+                `"sum"`, the sum of the attribution; `"gap"`, score minus the sum that the method
+                promises, `None` if it promises nothing.
+
+        Returns:
+            numpy arrays in x's structure and shape, in x's dtype where that is a float, never
+            normalised. Methods that are spatial by definition leave the channel axis out; token inputs
+            get a score a token, or the whole map (n, tokens, dimensions) with `embedding_map=True`.
+
+        Raises:
+            InputError: x does not fit the model, or holds NaN or infinity.
+            ArgumentError: another argument is out of range.
+
+        Example:
+            >>> import keras, numpy, innexplain
+            >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+            >>> analyzer = innexplain.create_analyzer("gradient", model)
+            >>> analyzer.analyze(numpy.ones((2, 4))).shape
+            (2, 4)
+        """
+        _check_batch_size(batch_size)
+        if is_dataset(x):
+            answer, info = self._analyze_dataset(x, neuron_selection, batch_size, progress)
+        else:
+            answer, info = self._analyze_arrays(x, neuron_selection, batch_size, progress)
+        return (answer, info) if return_info else answer
+
+    def _analyze_arrays(
+        self, x: Any, selection: Any, batch_size: int, progress: bool
+    ) -> tuple[Any, dict[str, Any]]:
+        arrays, leaves, repack = self.core.read(x)
+        n = len(arrays[0])
+        data = self.core.target.data(selection, n, self.core.output_shape(arrays))
+        bar = keras.utils.Progbar(n * self.rows_per_sample, unit_name="row") if progress else None
+        tick = bar.add if bar else lambda rows: None
+        parts = []
+        for start in range(0, n, batch_size):
+            block = [a[start : start + batch_size] for a in arrays]
+            rows = self.core.rows(block)
+            parts.append(self.explain(rows, data[start : start + batch_size], batch_size, tick))
+        result = Result.join(parts)
+        answer = [self._mirror(result, index, leaf, n) for index, leaf in enumerate(leaves)]
+        return repack(answer), _info(result)
+
+    def _analyze_dataset(
+        self, dataset: Any, selection: Any, batch_size: int, progress: bool
+    ) -> tuple[Any, dict[str, Any]]:
+        """Batch by batch, so that only the answer has to fit into memory."""
+        bar = keras.utils.Progbar(_length(dataset), unit_name="batch") if progress else None
+        answers, infos, done = [], [], 0
+        for batch in batches_of(dataset):
+            n = len(keras.tree.flatten(batch)[0])
+            chosen = _slice_selection(selection, done, n)
+            answer, info = self._analyze_arrays(batch, chosen, batch_size, False)
+            answers.append(answer)
+            infos.append(info)
+            done += n
+            if bar:
+                bar.add(1)
+        if not answers:
+            raise InputError("The dataset is empty: there is no sample to explain.")
+        joined = keras.tree.map_structure(lambda *a: np.concatenate(a), *answers)
+        return joined, _join_infos(infos)
+
+    def _mirror(self, result: Result, index: int, leaf: Any, n: int) -> np.ndarray:
+        """The answer for one model input, from the maps of the entries that belong to it."""
+        entries = self.core.explained
+        maps = [m for m, e in zip(result.maps, entries, strict=True) if e.origin == index]
+        dtype = _float_dtype(leaf)
+        if not maps:  # a boolean mask: nothing to attribute to
+            return np.zeros(np.shape(leaf), dtype)
+        if any(e.embedding is not None for e in entries if e.origin == index):
+            maps = [self._token_scores(m, leaf) for m in maps]
+        answer = narrow(np.sum(maps, axis=0) if len(maps) > 1 else maps[0], dtype)
+        silent = ~np.any(answer.reshape(n, -1), axis=1)
+        if silent.any():
+            warnings.warn(
+                f"{self.name}: the map of {int(silent.sum())} of {n} samples is zero everywhere: the "
+                "explained score does not depend on this input there (dead ReLUs, a saturated output, "
+                "or an input that this output does not use).",
+                InnexplainWarning,
+                stacklevel=4,
+            )
+        return answer
+
+    def _token_scores(self, embedded: np.ndarray, leaf: Any) -> np.ndarray:
+        if self.core.options.embedding_map or embedded.ndim == np.ndim(leaf):
+            return embedded
+        return embedded.sum(axis=-1)
+
+
+def _check_batch_size(batch_size: Any) -> None:
+    if (
+        isinstance(batch_size, bool)
+        or not isinstance(batch_size, (int, np.integer))
+        or batch_size < 1
+    ):
+        raise ArgumentError(f"batch_size must be an int of at least 1. Received: {batch_size!r}")
+
+
+def _float_dtype(leaf: Any) -> np.dtype:
+    dtype = np.asarray(leaf).dtype
+    return dtype if dtype.kind == "f" else np.dtype("float32")
+
+
+def _info(result: Result) -> dict[str, Any]:
+    n = len(result.score)
+    total = sum(m.reshape(n, -1).sum(axis=1, dtype="float64") for m in result.maps)
+    return {"score": result.score, "neuron": result.neuron, "sum": total, "gap": result.gap}
+
+
+def _join_infos(infos: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        key: None if infos[0][key] is None else np.concatenate([info[key] for info in infos])
+        for key in infos[0]
+    }
+
+
+def _length(dataset: Any) -> int | None:
+    length = int(dataset.cardinality())
+    return length if length > 0 else None
+
+
+def _slice_selection(selection: Any, start: int, n: int) -> Any:
+    """The part of a per-sample selection that belongs to one batch of a dataset."""
+    if selection is None or isinstance(selection, tuple) or np.ndim(selection) == 0:
+        return selection
+    return np.asarray(selection)[start : start + n]
+
+
+def chunks(total: int, size: int) -> Iterator[slice]:
+    """Slices of at most `size` rows."""
+    for start in range(0, total, size):
+        yield slice(start, min(start + size, total))

@@ -1,0 +1,242 @@
+"""What every analyzer stands on: a model, what of it is explained, and rows in, relevance out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from innexplain.analyzers.inputs import check_arrays, flatten_inputs
+from innexplain.backward import BackwardModel, fixed_batch
+from innexplain.composites import GRADIENT, Assignment, Composite
+from innexplain.errors import GraphError, InputError
+from innexplain.graph.canonical import Canonical, canonical
+from innexplain.graph.step import Entry
+from innexplain.graph.trace import opaque_graph, trace
+from innexplain.graph.view import run_forward
+from innexplain.targets import IndexTarget, make_target
+
+__all__ = ["Core", "Options", "Rows", "Result"]
+
+Rows = list[np.ndarray]
+
+
+@dataclass(frozen=True)
+class Options:
+    """Arguments that every analyzer takes; `create_analyzer` documents them.
+
+    `check_only` is `check_model`'s own: layers without a rule are kept, to be listed.
+    """
+
+    neuron_selection_mode: Any = "max_activation"
+    output: Any = None
+    pre_softmax: bool | str = "auto"
+    rules: Mapping[Any, Any] | None = None
+    unsupported: str = "error"
+    embedding_map: bool = False
+    check_only: bool = False
+
+
+@dataclass
+class Result:
+    """What a pass over some samples gives, one row a sample.
+
+    Args:
+        maps: one array an explained entry.
+        score: the explained score.
+        neuron: the explained neuron, -1 where there is no single one.
+        gap: score minus what the attribution should sum to, for methods with such a promise.
+    """
+
+    maps: Rows
+    score: np.ndarray
+    neuron: np.ndarray
+    gap: np.ndarray | None = None
+
+    @staticmethod
+    def join(parts: list[Result]) -> Result:
+        """The results of successive batches as one."""
+        first = parts[0]
+        return Result(
+            [np.concatenate(column) for column in zip(*(p.maps for p in parts), strict=True)],
+            np.concatenate([p.score for p in parts]),
+            np.concatenate([p.neuron for p in parts]),
+            None if first.gap is None else np.concatenate([p.gap for p in parts]),  # type: ignore[misc]
+        )
+
+
+class Core:
+    """A model made ready for one method.
+
+    Args:
+        model: the user's model.
+        options: which output and neuron are explained, and the caller's own rules.
+        composite: the method's rows; `None` for methods that never go backwards.
+        seed: what relevance starts from, see `BackwardModel`.
+        graph_needed: whether a model without a graph is refused.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        options: Options,
+        composite: Composite | None = GRADIENT,
+        seed: str = "one",
+        graph_needed: bool = False,
+    ) -> None:
+        self.model = model
+        self.options = options
+        self.composite = composite
+        self.seed = seed
+        graph = trace(model)
+        if graph.opaque and graph_needed:
+            raise GraphError(_no_graph(composite.name if composite else "this method", model))
+        self._use(canonical(graph, options.output, options.pre_softmax))
+
+    def _use(self, ready: Canonical) -> None:
+        self.canonical = ready
+        self.target = make_target(self.options.neuron_selection_mode, ready.binary, ready.stripped)
+        self.assignments: list[Assignment] = []
+        if self.composite is not None:
+            options = self.options
+            self.assignments = self.composite.assign(
+                ready.graph, options.rules, options.unsupported
+            )
+            if not self.options.check_only:
+                self.composite.require(self.assignments)
+        self.__dict__.pop("backward", None)
+
+    @cached_property
+    def backward(self) -> BackwardModel:
+        """The compiled network that explains; made when first needed."""
+        return BackwardModel(self.model, self.canonical, self.assignments, self.target, self.seed)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """Where data enter."""
+        return self.canonical.graph.entries
+
+    @property
+    def inputs(self) -> list[Entry]:
+        """The model's own inputs."""
+        return [e for e in self.entries if e.embedding is None]
+
+    @property
+    def explained(self) -> list[Entry]:
+        """Where relevance is collected."""
+        return [e for e in self.entries if e.explained]
+
+    def read(self, x: Any) -> tuple[Rows, list[Any], Any]:
+        """Check x; return its arrays, one a model input, the leaves given, and how to repack."""
+        self._fit_opaque(x)
+        leaves, repack = flatten_inputs(x, self.canonical.graph)
+        return check_arrays(leaves, self.inputs), leaves, repack
+
+    def _fit_opaque(self, x: Any) -> None:
+        """A model without a graph takes its inputs in whatever structure the data have."""
+        if self.canonical.graph.opaque:
+            graph = opaque_graph(self.model, x)
+            if graph.input_structure != self.canonical.graph.input_structure:
+                self._use(canonical(graph, None, self.options.pre_softmax))
+
+    def rows(self, arrays: Rows) -> Rows:
+        """One array an entry: the model's inputs, and the embeddings that stand in for tokens."""
+        rows = list(arrays)
+        for entry in self.entries:
+            if entry.embedding is not None:
+                rows.append(_embed(entry, arrays[entry.origin]))
+        return rows
+
+    def take(self, rows: Rows, explained: Rows) -> Rows:
+        """Rows with the explained entries replaced."""
+        given = iter(explained)
+        return [
+            next(given) if e.explained else row for row, e in zip(rows, self.entries, strict=True)
+        ]
+
+    def of_explained(self, rows: Rows) -> Rows:
+        """The rows of explained entries."""
+        return [row for row, e in zip(rows, self.entries, strict=True) if e.explained]
+
+    def output_shape(self, arrays: Rows) -> tuple[int, ...]:
+        """The shape of the explained output, without the batch axis."""
+        slot = self.canonical.exit.slot
+        value = self.canonical.graph.values.get(slot)
+        if value is not None and None not in value.shape[1:]:
+            return tuple(int(d) for d in value.shape[1:] if d is not None)
+        rows = [ops.convert_to_tensor(a[: self._fixed or 1]) for a in self.rows(arrays)]
+        graph = replace(self.canonical.graph, exits=(self.canonical.exit,))
+        return tuple(run_forward(graph, rows)[0].shape[1:])
+
+    @property
+    def _fixed(self) -> int | None:
+        return fixed_batch(self.canonical.graph)
+
+    def relevance(self, rows: Rows, data: np.ndarray, batch_size: int) -> Result:
+        """Go forwards and backwards, at most `batch_size` rows at a time."""
+        return self._run("call", rows, data, batch_size)
+
+    def score(self, rows: Rows, data: np.ndarray, batch_size: int) -> Result:
+        """Go forwards only; the result has no maps."""
+        return self._run("score", rows, data, batch_size)
+
+    def resolve(self, rows: Rows, data: np.ndarray, batch_size: int) -> tuple[Result, np.ndarray]:
+        """The scores of the rows, and target data that hold on to the neurons explained there.
+
+        Methods that look at changed copies of a sample must explain the neuron of the sample itself.
+        """
+        result = self.score(rows, data, batch_size)
+        return result, self.held(result, data)
+
+    def held(self, result: Result, data: np.ndarray) -> np.ndarray:
+        """Target data for the neurons that were explained in a result."""
+        return result.neuron if isinstance(self.target, IndexTarget) else data
+
+    def _run(self, what: str, rows: Rows, data: np.ndarray, batch_size: int) -> Result:
+        parts = []
+        for block, block_data, n in self._blocks(rows, data, batch_size):
+            answer = self.backward.run(what, block, block_data)
+            maps = [r[:n] for r in answer.get("relevance", [])]
+            parts.append(Result(maps, answer["score"][:n], answer["neuron"][:n]))
+        return Result.join(parts)
+
+    def _blocks(
+        self, rows: Rows, data: np.ndarray, batch_size: int
+    ) -> Iterator[tuple[Rows, np.ndarray, int]]:
+        """Blocks of rows; a model with a fixed batch size gets just that many, the last row repeated."""
+        size = self._fixed or batch_size
+        for start in range(0, len(data), size):
+            block = [a[start : start + size] for a in [*rows, data]]
+            n = len(block[-1])
+            if self._fixed and n < size:
+                block = [np.concatenate([a, np.repeat(a[-1:], size - n, axis=0)]) for a in block]
+            yield block[:-1], block[-1], n
+
+
+def _embed(entry: Entry, tokens: np.ndarray) -> np.ndarray:
+    step = entry.embedding
+    if step is None:
+        raise InputError(f"{entry.name} is no embedding")
+    vocabulary = step.operation.input_dim
+    if tokens.size and not (0 <= tokens.min() and tokens.max() < vocabulary):
+        raise InputError(
+            f"Tokens of input {entry.name!r} must lie between 0 and {vocabulary - 1}, the vocabulary of "
+            f"{step}. Received: from {tokens.min()} to {tokens.max()}."
+        )
+    with keras.StatelessScope():
+        embedded = step.function(ops.convert_to_tensor(tokens))[0]
+    return ops.convert_to_numpy(embedded).astype(entry.value.dtype)
+
+
+def _no_graph(name: str, model: Any) -> str:
+    return (
+        f"{name} rewrites the layers of a model, and {model.name!r} "
+        f"({type(model).__name__}) has no graph of layers to read: it is a subclassed model, or "
+        "overrides call. Build it with the functional API or keras.Sequential, or use a method that only "
+        "calls the model: gradient, sensitivity, input_t_gradient, integrated_gradients, smoothgrad."
+    )

@@ -1,0 +1,61 @@
+"""A step together with its rule: one layer of the backward pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from innexplain.errors import UnsupportedLayerError
+from innexplain.graph.step import Step
+from innexplain.numerics import is_float
+from innexplain.rules import Rule
+from innexplain.rules.base import Pullback
+
+__all__ = ["BackwardLayer"]
+
+Tensor = Any
+
+
+@dataclass(frozen=True)
+class BackwardLayer:
+    """Runs a step forwards and maps relevance backwards through it.
+
+    Args:
+        step: what runs.
+        rule: how relevance goes back; `None` where no relevance has to, so that nothing is recorded.
+        active: the input slots that lead on to something explained.
+    """
+
+    step: Step
+    rule: Rule | None
+    active: frozenset[int]
+
+    def forward(self, values: dict[int, Tensor]) -> Pullback | None:
+        """Run the step on the tensors in `values`, add what it gives, return its pullback."""
+        inputs = [values[slot] for slot in self.step.inputs]
+        if self.rule is None:
+            values.update(zip(self.step.outputs, self.step.function(*inputs), strict=True))
+            return None
+        outputs, pullback = self.rule.forward(self.step, *inputs)
+        values.update(zip(self.step.outputs, outputs, strict=True))
+        return pullback
+
+    def backward(
+        self, pullback: Pullback, relevance: dict[int, Tensor], values: dict[int, Tensor]
+    ) -> None:
+        """Take the relevance of the outputs out of `relevance`, add that of the inputs."""
+        arriving = [relevance.pop(slot, None) for slot in self.step.outputs]
+        if all(r is None for r in arriving):
+            return
+        leaving = list(pullback(arriving))
+        passed = False
+        for slot, r in zip(self.step.inputs, leaving, strict=True):
+            if slot in self.active and r is not None:
+                passed = True
+                relevance[slot] = relevance[slot] + r if slot in relevance else r
+        if not passed and all(is_float(values[slot].dtype) for slot in self.active):
+            raise UnsupportedLayerError(
+                f"{self.step} ({self.step.type_name}) passes no derivative on: everything before it "
+                "would get zero. Replace it by differentiable operations, give it a rule of its own "
+                f"with rules={{{self.step.path!r}: rule}}, or explain the part of the model behind it."
+            )

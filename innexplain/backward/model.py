@@ -1,0 +1,171 @@
+"""The network that explains: forwards through the user's layers, then backwards through rules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from innexplain.backward.layer import BackwardLayer
+from innexplain.composites import Assignment
+from innexplain.graph.canonical import Canonical
+from innexplain.graph.step import Graph
+from innexplain.numerics import accumulation_dtype, cast_like, vjp
+from innexplain.rules import Rule
+from innexplain.targets import Target
+
+__all__ = ["BackwardModel"]
+
+Tensor = Any
+
+
+class BackwardModel(keras.Model):
+    """A model of the user's layers whose output is relevance at its entries.
+
+    `call` runs every step forwards, recording what its rule needs, seeds the explained output, and folds
+    over the steps backwards; where a tensor was used several times, relevance is added up.  The weights
+    are the user's own variables, and which neuron is explained is an input, so that one trace serves
+    every class.
+
+    Args:
+        model: the user's model, whose weights are used.
+        canonical: its graph in canonical form.
+        assignments: the rule of each step that relevance passes through.
+        target: which part of the output is explained.
+        seed: `"one"` starts from the derivative of the score by the output, as gradients do;
+            `"score"` multiplies it by the output, as relevance methods do.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        canonical: Canonical,
+        assignments: Sequence[Assignment],
+        target: Target,
+        seed: str = "one",
+    ) -> None:
+        super().__init__(name="backward_model")
+        self.source = model
+        self.canonical = canonical
+        self.target = target
+        self.seed = seed
+        self.backward_layers = _backward_layers(canonical.graph, assignments)
+        self.traces = 0
+        self._compiled: dict[Any, Any] = {}
+        self.built = True
+
+    def call(self, x: Sequence[Tensor], target: Tensor) -> dict[str, Any]:
+        """Explain a batch.
+
+        Args:
+            x: one tensor an entry of the graph.
+            target: the target's data, one row a sample.
+
+        Returns:
+            A dict with `relevance` (a list, one tensor an explained entry), `score` and `neuron`.
+        """
+        entries = self.canonical.graph.entries
+        with keras.StatelessScope():
+            values = {e.slot: v for e, v in zip(entries, x, strict=True)}
+            pullbacks = [layer.forward(values) for layer in self.backward_layers]
+            output = values[self.canonical.exit.slot]
+            score, neuron, seed = self._seed(output, target)
+            relevance = self._fold(pullbacks, values, seed)
+        return {
+            "relevance": [relevance[e.slot] for e in entries if e.explained],
+            "score": score,
+            "neuron": neuron,
+        }
+
+    def score(self, x: Sequence[Tensor], target: Tensor) -> dict[str, Any]:
+        """The score and the explained neuron alone, without a backward pass."""
+        graph = self.canonical.graph
+        with keras.StatelessScope():
+            values = {e.slot: v for e, v in zip(graph.entries, x, strict=True)}
+            for step in graph.steps:
+                outputs = step.function(*[values[slot] for slot in step.inputs])
+                values.update(zip(step.outputs, outputs, strict=True))
+        output = _widen(values[self.canonical.exit.slot])
+        score, neuron = self.target.score(output, target)
+        return {"score": score, "neuron": neuron}
+
+    def predict_step(self, data: Any) -> dict[str, Any]:
+        """What `predict` does with a batch `((x, target),)`."""
+        (x, target), _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        return self(x, target)
+
+    def run(self, what: str, x: Sequence[np.ndarray], target: np.ndarray) -> dict[str, Any]:
+        """Run `"call"` or `"score"` compiled, arrays in and arrays out.
+
+        The number of rows is left open in the compiled function, so that a last, smaller batch does not
+        compile again.
+        """
+        arrays = [*x, target]
+        key = (what, *((a.shape[1:], str(a.dtype)) for a in arrays))
+        if key not in self._compiled:
+            self._compiled[key] = self._compile(what, arrays)
+        answer = self._compiled[key](*[tf.constant(a) for a in arrays])
+        return tf.nest.map_structure(lambda t: t.numpy(), answer)
+
+    def _compile(self, what: str, arrays: Sequence[np.ndarray]) -> Any:
+        batch = None if fixed_batch(self.canonical.graph) is None else arrays[0].shape[0]
+        specs = [tf.TensorSpec((batch, *a.shape[1:]), a.dtype) for a in arrays]
+        method = self.call if what == "call" else self.score
+
+        def function(*tensors: Tensor) -> dict[str, Any]:
+            self.traces += 1
+            return method(tensors[:-1], tensors[-1])
+
+        return tf.function(function, autograph=False).get_concrete_function(*specs)
+
+    def _seed(self, output: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        output = _widen(output)
+        neuron: list[Tensor] = []
+
+        def scored(z: Tensor) -> list[Tensor]:
+            score, index = self.target.score(z, target)
+            neuron.append(index)
+            return [score]
+
+        (score,), pullback = vjp(scored, output)
+        (seed,) = pullback([ops.ones_like(score)])
+        return score, neuron[0], seed * output if self.seed == "score" else seed
+
+    def _fold(
+        self, pullbacks: Sequence[Any], values: dict[int, Tensor], seed: Tensor
+    ) -> dict[int, Tensor]:
+        relevance = {self.canonical.exit.slot: seed}
+        for layer, pullback in zip(
+            reversed(self.backward_layers), reversed(pullbacks), strict=True
+        ):
+            if pullback is not None:
+                layer.backward(pullback, relevance, values)
+        for entry in self.canonical.graph.entries:
+            if entry.explained:
+                wide = _widen(values[entry.slot])
+                found = relevance.get(entry.slot)
+                relevance[entry.slot] = ops.zeros_like(wide) if found is None else found
+        return relevance
+
+
+def fixed_batch(graph: Graph) -> int | None:
+    """The number of rows that the model insists on, if it does (`keras.Input(batch_size=...)`)."""
+    sizes = [e.value.shape[0] for e in graph.entries if e.value.shape and e.value.shape[0]]
+    return sizes[0] if sizes else None
+
+
+def _widen(x: Tensor) -> Tensor:
+    return cast_like(x, ops.zeros((), accumulation_dtype(x.dtype)))
+
+
+def _backward_layers(graph: Graph, assignments: Sequence[Assignment]) -> tuple[BackwardLayer, ...]:
+    rules = {id(a.step): a.rule for a in assignments if isinstance(a.rule, Rule)}
+    active = graph.active()
+    return tuple(
+        BackwardLayer(step, rules.get(id(step)), frozenset(active.intersection(step.inputs)))
+        for step in graph.steps
+    )

@@ -1,0 +1,158 @@
+"""Which step gets which rule: ordered rows, first match wins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from innexplain.composites.registered import registered_rule
+from innexplain.errors import (
+    ArgumentError,
+    NothingOverriddenError,
+    UnknownNameError,
+    UnsupportedLayerError,
+    nearest,
+)
+from innexplain.graph.step import Graph, Step
+from innexplain.rules import Gradient, Rule
+
+__all__ = ["Assignment", "Composite", "Refuse", "Row", "kind_is"]
+
+Predicate = Callable[[Step], bool]
+
+
+@dataclass(frozen=True)
+class Refuse:
+    """Stands in a row in place of a rule: the method has none for such a step, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """A condition on a step, and the rule for steps that meet it."""
+
+    predicate: Predicate
+    rule: Rule | Refuse
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A step and what a composite decided for it."""
+
+    step: Step
+    rule: Rule | Refuse
+
+    @property
+    def supported(self) -> bool:
+        """Whether the step has a rule."""
+        return isinstance(self.rule, Rule)
+
+
+def kind_is(*kinds: str) -> Predicate:
+    """A predicate that is true of steps of the given kinds."""
+    return lambda step: step.kind in kinds
+
+
+@dataclass(frozen=True)
+class Composite:
+    """A method as an ordered list of rows.
+
+    Args:
+        name: the analyzer's name, for messages.
+        rows: tried in order; a step that meets none is refused.
+        named: what the rule names of `rules=` and `register_rule` mean in this method.
+        overrides: the class of rule that the method is about; a model without one is an error.
+    """
+
+    name: str
+    rows: tuple[Row, ...]
+    named: Mapping[str, Rule] = field(default_factory=lambda: {"gradient": Gradient()})
+    overrides: type[Rule] | None = None
+
+    def assign(
+        self, graph: Graph, rules: Mapping[Any, Any] | None = None, unsupported: str = "error"
+    ) -> list[Assignment]:
+        """Decide for every step that relevance passes through, in the graph's order.
+
+        Args:
+            graph: a canonical graph.
+            rules: the caller's own rows: layer object, type, name or path tuple -> rule or rule name.
+            unsupported: `"error"` leaves refusals, `"gradient"` puts the gradient in their place.
+
+        Raises:
+            ArgumentError: an address in `rules` matches nothing, or a rule is none.
+        """
+        if unsupported not in ("error", "gradient"):
+            raise ArgumentError(
+                f"unsupported must be 'error' or 'gradient'. Received: unsupported={unsupported!r}"
+            )
+        own = self._own_rows(graph, rules)
+        active = graph.active()
+        steps = [s for s in graph.steps if active.intersection(s.inputs)]
+        answer = [Assignment(step, self._decide(step, own)) for step in steps]
+        if unsupported == "gradient":
+            answer = [a if a.supported else Assignment(a.step, Gradient()) for a in answer]
+        return answer
+
+    def require(self, assignments: list[Assignment]) -> None:
+        """Raise if a step is refused, or if nothing is overridden where that is the method's point."""
+        refused = [a for a in assignments if not a.supported]
+        if refused:
+            raise UnsupportedLayerError(self._refusal(refused))
+        if self.overrides and not any(isinstance(a.rule, self.overrides) for a in assignments):
+            raise NothingOverriddenError(
+                f"{self.name} replaces the backward pass of ReLUs, and this model has none between the "
+                "explained output and the input; the result would be the plain gradient. Use "
+                "'gradient', or name your own ReLU-like layers with rules={layer: 'relu'}."
+            )
+
+    def _own_rows(self, graph: Graph, rules: Mapping[Any, Any] | None) -> list[Row]:
+        rows = []
+        for address, given in (rules or {}).items():
+            rule = self.resolve(given)
+            if isinstance(address, type):
+                rows.append(Row(lambda s, t=address: isinstance(s.operation, t), rule))
+                continue
+            found = {id(step) for step in graph.find(address)}
+            rows.append(Row(lambda s, found=found: id(s) in found, rule))
+        return rows
+
+    def _decide(self, step: Step, own: list[Row]) -> Rule | Refuse:
+        registered = registered_rule(step.operation)
+        rows = own if registered is None else [*own, Row(lambda s: True, self.resolve(registered))]
+        for row in (*rows, *self.rows):
+            if row.predicate(step) and (isinstance(row.rule, Refuse) or row.rule.suits(step)):
+                return row.rule
+        return Refuse(f"no rule for steps of kind {step.kind!r}")
+
+    def resolve(self, rule: Any) -> Rule:
+        """The rule that a name or object stands for in this method."""
+        if isinstance(rule, Rule):
+            return rule
+        if isinstance(rule, str) and rule in self.named:
+            return self.named[rule]
+        if isinstance(rule, str):
+            raise UnknownNameError(
+                f"A rule of {self.name} must be one of {sorted(self.named)} or a Rule object. "
+                f"Received: {rule!r}." + nearest(rule, self.named)
+            )
+        raise ArgumentError(
+            f"A rule must be one of the names {sorted(self.named)} or an instance of "
+            f"innexplain.rules.Rule. Received: {rule!r}"
+        )
+
+    def _refusal(self, refused: list[Assignment]) -> str:
+        shown = refused[:5]
+        lines = [f"{a.step} ({a.step.type_name}): {a.rule.reason}" for a in shown]  # type: ignore[union-attr]
+        more = f"\n  and {len(refused) - 5} more" if len(refused) > 5 else ""
+        first = refused[0].step
+        return (
+            f"{self.name} does not support {len(refused)} of the model's layers:\n  "
+            + "\n  ".join(lines) + more
+            + f"\nWays out: rules={{{first.path!r}: rule}} with a rule of "
+            f"{sorted(self.named)} or your own; innexplain.register_rule({first.type_name}, rule) for "
+            "every model; unsupported='gradient' to take the gradient in all of them; or another "
+            "analyzer ('gradient' supports the most). innexplain.check_model lists every layer."
+        )  # fmt: skip

@@ -1,0 +1,52 @@
+"""The methods, as rows.
+
+Gradient and signal methods differ in one row: what happens at a ReLU.
+"""
+
+from __future__ import annotations
+
+from innexplain.composites.composite import Composite, Refuse, Row, kind_is
+from innexplain.graph import kinds
+from innexplain.rules import DeconvReLU, Gradient, GuidedReLU, ReLURule
+
+__all__ = ["DECONVNET", "GRADIENT", "GUIDED_BACKPROP"]
+
+_DIFFERENTIABLE = (
+    kinds.KERNEL, kinds.SUM, kinds.PRODUCT, kinds.MEAN, kinds.WINNER, kinds.ROUTE, kinds.SCALE,
+    kinds.NORMALIZE,
+)  # fmt: skip
+
+_NO_DERIVATIVE = (
+    Row(kind_is(kinds.DISCRETE), Refuse("it has no derivative")),
+    Row(kind_is(kinds.EMBEDDING), Refuse("its integer input has no derivative; explain the model "
+                                         "that starts at the embedding's output")),
+)  # fmt: skip
+
+GRADIENT = Composite(
+    "gradient",
+    (*_NO_DERIVATIVE, Row(lambda step: True, Gradient())),
+    named={"gradient": Gradient(), "relu": Gradient()},
+)
+
+
+def _signal(name: str, relu: ReLURule) -> Composite:
+    """A method that replaces the ReLU, and takes the gradient where nothing else is non-linear."""
+    return Composite(
+        name,
+        (
+            *_NO_DERIVATIVE,
+            Row(lambda step: step.part == "head", Gradient()),
+            Row(kind_is(kinds.RELU), relu),
+            Row(kind_is(*_DIFFERENTIABLE), Gradient()),
+            Row(kind_is(kinds.ACTIVATION), Refuse("a non-linearity other than ReLU")),
+            Row(kind_is(kinds.RECURRENT, kinds.ATTENTION), Refuse("it has non-linearities inside")),
+            Row(kind_is(kinds.WRAPPER), Refuse("a wrapper hides what is inside it")),
+            Row(kind_is(kinds.OPAQUE), Refuse("custom code: it may hold a ReLU")),
+        ),
+        named={"gradient": Gradient(), "relu": relu},
+        overrides=ReLURule,
+    )
+
+
+DECONVNET = _signal("deconvnet", DeconvReLU())
+GUIDED_BACKPROP = _signal("guided_backprop", GuidedReLU())

@@ -1,0 +1,295 @@
+"""Bring a graph into the form that rules rely on; the user's model is never touched.
+
+After `canonical` no kernel step has an activation inside, the final softmax or sigmoid is gone (where asked
+for), every entry is a float, and only steps that the explained output depends on are left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from innexplain.errors import ArgumentError, GraphError, HeadError, UnknownNameError, nearest
+from innexplain.graph.kinds import (
+    EMBEDDING,
+    KERNEL,
+    OPAQUE,
+    ROUTE,
+    activation_kind,
+    activation_name,
+    keras_type,
+)  # fmt: skip
+from innexplain.graph.linear import linear_parts
+from innexplain.graph.run import carry_mask, run_activation, run_linear
+from innexplain.graph.step import Entry, Exit, Graph, Step, Value
+
+__all__ = ["Canonical", "canonical", "find_head", "split", "strip_head"]
+
+# Operations that only rearrange what a softmax gives, so that it is still the last non-linearity.
+_TRANSPARENT = (
+    "Reshape", "Flatten", "Permute", "Identity", "Dropout", "Activation", "Squeeze", "ExpandDims",
+    "Transpose", "Cast", "InputLayer", "ActivityRegularization",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Canonical:
+    """A graph ready for rules.
+
+    Args:
+        graph: the canonical graph of one output.
+        exit: the explained output.
+        head: `"softmax"`, `"sigmoid"` or `None`: the last non-linearity of the user's model.
+        stripped: whether the head was taken off.
+    """
+
+    graph: Graph
+    exit: Exit
+    head: str | None
+    stripped: bool
+
+    @property
+    def binary(self) -> bool:
+        """Whether one sigmoid unit stands for two classes."""
+        shape = (
+            self.graph.values[self.exit.slot].shape if self.exit.slot in self.graph.values else ()
+        )
+        return self.head == "sigmoid" and len(shape) == 2 and shape[1] == 1
+
+
+def canonical(graph: Graph, output: Any = None, pre_softmax: bool | str = "auto") -> Canonical:
+    """Select an output and bring its graph into canonical form.
+
+    Args:
+        graph: as traced.
+        output: index or name of an output, or any layer, name or path inside; `None` for the only one.
+        pre_softmax: `True` takes a final softmax or sigmoid off and insists on finding one, `"auto"`
+            takes it off where there is one, `False` leaves it.
+
+    Raises:
+        ArgumentError: the output is unknown or ambiguous, `pre_softmax` is no such value.
+        HeadError: `pre_softmax=True` without a softmax or sigmoid.
+    """
+    if not (pre_softmax in (True, False) or pre_softmax == "auto"):
+        raise ArgumentError(
+            f"pre_softmax must be 'auto', True or False. Received: pre_softmax={pre_softmax!r}"
+        )
+    exit_ = select_exit(graph, output)
+    graph = split(graph.ancestors(exit_.slot))
+    found = find_head(graph, exit_.slot) if exit_ in graph.exits else None
+    head = _head_name(found) if found is not None else None
+    if pre_softmax is True and found is None:
+        raise HeadError(_no_head(graph, exit_))
+    stripped = found is not None and bool(pre_softmax)
+    if found is not None:
+        graph = strip_head(graph, exit_.slot) if stripped else _mark_head(graph, found)
+    graph = lift_integers(graph).ancestors(exit_.slot)
+    entries = tuple(replace(e, channel_axis=_channel_axis(graph, e)) for e in graph.entries)
+    return Canonical(replace(graph, entries=entries), exit_, head, stripped)
+
+
+def select_exit(graph: Graph, output: Any) -> Exit:
+    """The exit that `output` names."""
+    names = [e.name for e in graph.exits]
+    if output is None:
+        if len(graph.exits) == 1:
+            return graph.exits[0]
+        raise ArgumentError(
+            f"The model has {len(names)} outputs. Say which one is explained with output=: an index, "
+            f"one of the names {names}, or a layer."
+        )
+    if isinstance(output, int) and not isinstance(output, bool):
+        if not -len(names) <= output < len(names):
+            raise ArgumentError(
+                f"output must be between 0 and {len(names) - 1}. Received: output={output}"
+            )
+        return graph.exits[output]
+    if isinstance(output, str) and output in names:
+        return graph.exits[names.index(output)]
+    return _hidden_exit(graph, output, names)
+
+
+def _hidden_exit(graph: Graph, output: Any, names: list[str]) -> Exit:
+    if isinstance(output, str) and not any(s.path[-1] == output for s in graph.steps):
+        inner = [s.path[-1] for s in graph.steps]
+        raise UnknownNameError(
+            f"output must name one of the outputs {names} or a layer of the model. "
+            f"Received: output={output!r}." + nearest(output, names + inner)
+        )
+    steps = graph.find(output)
+    slots = [slot for step in steps for slot in step.outputs]
+    if len(slots) != 1:
+        raise ArgumentError(
+            f"{steps[0]} gives {len(slots)} tensors (several calls or several outputs), and one must "
+            "be chosen. Explain a layer that is called once instead."
+        )
+    same = [e for e in graph.exits if e.slot == slots[0]]
+    return same[0] if same else Exit(slots[0], str(steps[0]))
+
+
+def split(graph: Graph) -> Graph:
+    """Take kernel layers apart into their linear parts and their activation."""
+    fresh = iter(range(max(graph.values, default=0) + 1, 10**9))
+    return graph.with_steps([part for step in graph.steps for part in _parts(step, fresh)])
+
+
+def _parts(step: Step, fresh: Iterator[int]) -> list[Step]:
+    if step.kind != KERNEL or step.part:
+        return [step]
+    layer = step.operation
+    base = keras_type(layer)
+    linear = linear_parts(layer, base.__name__ if base else None)
+    if not linear or len(step.inputs) != 1:
+        return [replace(step, kind=OPAQUE)]
+    activation = getattr(layer, "activation", None)
+    kind = activation_kind(activation)
+    last = len(linear) - 1 if activation_name(activation) in ("NoneType", "linear") else None
+    slot, steps = step.inputs[0], []
+    for i, part in enumerate(linear):
+        output = step.outputs[0] if i == last else next(fresh)
+        steps.append(
+            replace(
+                step,
+                inputs=(slot,),
+                outputs=(output,),
+                function=run_linear(part),
+                part=part.name,
+                linear=part,
+            )  # fmt: skip
+        )
+        slot = output
+    if last is None:
+        function = run_activation(activation)
+        steps.append(replace(step, inputs=(slot,), function=function, kind=kind, part="activation"))
+    return steps
+
+
+def _head_name(step: Step) -> str | None:
+    """`"softmax"` or `"sigmoid"` if that is what a step does."""
+    name = step.type_name
+    if step.part == "activation" or name == "Activation":
+        name = activation_name(step.operation.activation)
+    return name.lower() if name.lower() in ("softmax", "sigmoid") else None
+
+
+def find_head(graph: Graph, slot: int) -> Step | None:
+    """The softmax or sigmoid step that an output ends in, seen through reshapes and the like."""
+    producers = graph.producers()
+    step = producers.get(slot)
+    while step is not None and _head_name(step) is None:
+        if step.type_name not in _TRANSPARENT or step.kind != ROUTE or len(step.inputs) != 1:
+            return None
+        step = producers.get(step.inputs[0])
+    return step
+
+
+def strip_head(graph: Graph, slot: int) -> Graph:
+    """The graph with the final softmax or sigmoid of an output replaced by nothing."""
+    head = find_head(graph, slot)
+    if head is None:
+        return graph
+    passed = replace(
+        head, inputs=head.inputs[:1], function=lambda z: [z], kind=ROUTE, part="stripped head"
+    )
+    return graph.with_steps([passed if step is head else step for step in graph.steps])
+
+
+def _mark_head(graph: Graph, head: Step) -> Graph:
+    """A softmax that the caller wants explained is part of the score, not a layer to refuse."""
+    marked = replace(head, part="head")
+    return graph.with_steps([marked if step is head else step for step in graph.steps])
+
+
+def _no_head(graph: Graph, exit_: Exit) -> str:
+    last = graph.producers().get(exit_.slot)
+    return (
+        f"pre_softmax=True, but the output {exit_.name!r} does not end in a softmax or sigmoid: its "
+        f"last step is {last} ({last.type_name if last else 'an input'}). Use pre_softmax='auto' or "
+        "False to explain the output as it is."
+    )
+
+
+def lift_integers(graph: Graph) -> Graph:
+    """Give every integer input a float to be explained by.
+
+    Token inputs are explained at the output of their embedding, which becomes an entry of its own; other
+    integer inputs (8-bit images) are fed as float32.
+    """
+    consumers = graph.consumers()
+    for index, entry in enumerate(graph.entries):
+        if "float" in entry.value.dtype or entry.embedding is not None:
+            continue
+        embeddings = [s for s in consumers.get(entry.slot, ()) if s.kind == EMBEDDING]
+        if embeddings:
+            graph = _lift_embeddings(graph, index, embeddings)
+        elif "int" in entry.value.dtype:
+            entries = list(graph.entries)
+            entries[index] = replace(entry, value=Value(entry.value.shape, "float32"))
+            graph = replace(graph, entries=tuple(entries))
+        elif entry.value.dtype == "bool":
+            graph = _not_explained(graph, index)
+    return graph
+
+
+def _not_explained(graph: Graph, index: int) -> Graph:
+    entries = list(graph.entries)
+    entries[index] = replace(entries[index], explained=False)
+    return replace(graph, entries=tuple(entries))
+
+
+def _lift_embeddings(graph: Graph, index: int, embeddings: list[Step]) -> Graph:
+    graph = _not_explained(graph, index)
+    fresh = max([*graph.values, *(s for step in graph.steps for s in step.outputs)]) + 1
+    values, entries, steps = dict(graph.values), list(graph.entries), list(graph.steps)
+    for number, step in enumerate(embeddings):
+        slot = fresh + number
+        value = graph.values[step.outputs[0]]
+        if len(value.shape) != len(graph.entries[index].value.shape) + 1:
+            raise GraphError(
+                f"The embedding {step} does not give one vector a token: {value.shape}. Explain the "
+                "sub-model behind it instead."
+            )
+        dtype = "float64" if value.dtype == "float64" else "float32"
+        values[slot] = Value(value.shape, dtype)
+        entries.append(
+            Entry(slot, graph.entries[index].name, values[slot], index, True, embedding=step)
+        )
+        steps[steps.index(step)] = replace(
+            step, inputs=(step.inputs[0], slot), function=_stand_in(step), kind=ROUTE,
+            part="given",
+        )  # fmt: skip
+    return replace(graph, steps=tuple(steps), entries=tuple(entries), values=values)
+
+
+def _stand_in(step: Step) -> Any:
+    """The step that hands a given embedding on, with the mask that the tokens ask for."""
+
+    def function(tokens: Any, embedded: Any) -> list[Any]:
+        mask = step.operation.compute_mask(tokens)
+        if mask is None:
+            return [carry_mask(tokens, embedded)]
+        embedded = embedded + 0  # the mask must not stick to the caller's own tensor
+        embedded._keras_mask = mask
+        return [embedded]
+
+    return function
+
+
+def _channel_axis(graph: Graph, entry: Entry) -> int | None:
+    """Where an entry has its channels: told by the first layer behind it that has a data format.
+
+    An entry that is given a channel axis inside the model (`Reshape((28, 28, 1))`) has none itself.
+    """
+    reached = {entry.slot}
+    rank = len(entry.value.shape)
+    for step in graph.steps:
+        if reached.intersection(step.inputs):
+            value = graph.values.get(step.outputs[0])
+            if value and len(value.shape) == rank + 1 and value.shape[-1] == 1 and rank > 2:
+                return None
+            data_format = getattr(step.operation, "data_format", None)
+            if data_format is not None:
+                return 1 if data_format == "channels_first" else -1
+            reached.update(step.outputs)
+    return -1

@@ -1,0 +1,192 @@
+"""The linear part of a layer as a function `z = f(x, kernel, bias)`.
+
+Rules need the linear map of a layer with other kernels (positive parts, squares, patterns) and without its
+activation.  The functions here take kernel and bias as arguments; the weights stay the user's own variables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from keras import ops
+
+__all__ = ["LinearPart", "linear_parts"]
+
+Tensor = Any
+
+
+@dataclass(frozen=True, eq=False)
+class LinearPart:
+    """A linear map with its weights: `z = apply(x, kernel) + bias`.
+
+    Args:
+        name: `"linear"`, or `"depthwise"` and `"pointwise"` for the two of a separable convolution.
+        layer: the layer whose weights these are.
+        apply: the map without its bias; linear in `x` and in `kernel`.
+        kernel_name: attribute of the layer that holds the kernel.
+        bias_name: attribute that holds the bias, or `None`.
+        bias_axis: the axis of `z` along which the bias lies; `None` where it broadcasts as it is.
+    """
+
+    name: str
+    layer: Any
+    apply: Callable[[Tensor, Tensor], Tensor]
+    kernel_name: str = "kernel"
+    bias_name: str | None = "bias"
+    bias_axis: int | None = None
+
+    def kernel(self, dtype: Any = None) -> Tensor:
+        """The layer's kernel as a tensor, in `dtype` (default: the variable's)."""
+        kernel = ops.convert_to_tensor(getattr(self.layer, self.kernel_name))
+        return kernel if dtype is None else ops.cast(kernel, dtype)
+
+    def bias(self, dtype: Any = None) -> Tensor | None:
+        """The layer's bias as a tensor, in `dtype` (default: the variable's), or `None`."""
+        bias = getattr(self.layer, self.bias_name, None) if self.bias_name else None
+        if bias is None:
+            return None
+        bias = ops.convert_to_tensor(bias)
+        return bias if dtype is None else ops.cast(bias, dtype)
+
+    def __call__(self, x: Tensor, kernel: Tensor, bias: Tensor | None = None) -> Tensor:
+        """`z` for any kernel and bias of the layer's shapes; `bias=None` leaves the bias out."""
+        z = self.apply(x, kernel)
+        if bias is None:
+            return z
+        if self.bias_axis is not None:
+            shape = [1] * len(z.shape)
+            shape[self.bias_axis] = -1
+            bias = ops.reshape(bias, shape)
+        return ops.add(z, bias)
+
+    def own(self, x: Tensor) -> Tensor:
+        """`z` with the layer's own weights, in the dtype of `x`."""
+        return self(x, self.kernel(x.dtype), self.bias(x.dtype))
+
+
+def _dense(layer: Any) -> list[LinearPart]:
+    return [LinearPart("linear", layer, ops.matmul)]
+
+
+def _einsum_dense(layer: Any) -> list[LinearPart]:
+    def apply(x: Tensor, kernel: Tensor) -> Tensor:
+        return ops.einsum(layer.equation, x, kernel)
+
+    return [LinearPart("linear", layer, apply)]
+
+
+def _channel_axis(layer: Any) -> int:
+    return 1 if layer.data_format == "channels_first" else -1
+
+
+def _causal(layer: Any, kernel_size: int) -> tuple[Callable[[Tensor], Tensor], str]:
+    """What to do before a convolution with the layer's padding, and the padding left to do."""
+    if layer.padding != "causal":
+        return (lambda x: x), layer.padding
+    before = layer.dilation_rate[0] * (kernel_size - 1)
+    widths = [[0, 0], [0, 0], [0, 0]]
+    widths[2 if layer.data_format == "channels_first" else 1] = [before, 0]
+    return (lambda x: ops.pad(x, widths)), "valid"
+
+
+def _conv(layer: Any) -> list[LinearPart]:
+    prepare, padding = _causal(layer, layer.kernel_size[0])
+
+    def apply(x: Tensor, kernel: Tensor) -> Tensor:
+        return ops.conv(
+            prepare(x),
+            kernel,
+            strides=list(layer.strides),
+            padding=padding,
+            dilation_rate=layer.dilation_rate,
+            data_format=layer.data_format,
+        )
+
+    return [LinearPart("linear", layer, apply, bias_axis=_channel_axis(layer))]
+
+
+def _conv_transpose(layer: Any) -> list[LinearPart]:
+    def apply(x: Tensor, kernel: Tensor) -> Tensor:
+        return ops.conv_transpose(
+            x,
+            kernel,
+            strides=list(layer.strides),
+            padding=layer.padding,
+            output_padding=layer.output_padding,
+            dilation_rate=layer.dilation_rate,
+            data_format=layer.data_format,
+        )
+
+    return [LinearPart("linear", layer, apply, bias_axis=_channel_axis(layer))]
+
+
+def _depthwise_map(layer: Any) -> Callable[[Tensor, Tensor], Tensor]:
+    prepare, padding = _causal(layer, layer.kernel_size[0])
+
+    def apply(x: Tensor, kernel: Tensor) -> Tensor:
+        return ops.depthwise_conv(
+            prepare(x),
+            kernel,
+            strides=layer.strides,
+            padding=padding,
+            dilation_rate=layer.dilation_rate,
+            data_format=layer.data_format,
+        )
+
+    return apply
+
+
+def _depthwise(layer: Any) -> list[LinearPart]:
+    axis = _channel_axis(layer)
+    return [LinearPart("linear", layer, _depthwise_map(layer), bias_axis=axis)]
+
+
+def _separable(layer: Any) -> list[LinearPart]:
+    def pointwise(x: Tensor, kernel: Tensor) -> Tensor:
+        return ops.conv(x, kernel, strides=1, padding="valid", data_format=layer.data_format)
+
+    return [
+        LinearPart("depthwise", layer, _depthwise_map(layer), "depthwise_kernel", None),
+        LinearPart("pointwise", layer, pointwise, "pointwise_kernel", "bias", _channel_axis(layer)),
+    ]
+
+
+_BUILDERS: dict[str, Callable[[Any], list[LinearPart]]] = {
+    "Dense": _dense,
+    "EinsumDense": _einsum_dense,
+    "Conv1D": _conv,
+    "Conv2D": _conv,
+    "Conv3D": _conv,
+    "Conv1DTranspose": _conv_transpose,
+    "Conv2DTranspose": _conv_transpose,
+    "Conv3DTranspose": _conv_transpose,
+    "DepthwiseConv1D": _depthwise,
+    "DepthwiseConv2D": _depthwise,
+    "SeparableConv1D": _separable,
+    "SeparableConv2D": _separable,
+}
+
+
+def linear_parts(layer: Any, type_name: str | None = None) -> list[LinearPart]:
+    """The linear maps that a kernel layer applies one after the other, before its activation.
+
+    Args:
+        layer: a built kernel layer.
+        type_name: the name of the Keras class whose behaviour it has (default: its own class name).
+
+    Returns:
+        One part, two for separable convolutions, none for a layer that is no kernel layer or whose
+        weights are quantised.
+
+    >>> layer = keras.layers.Dense(3, activation="relu")
+    >>> layer.build((None, 2))
+    >>> part, = linear_parts(layer)
+    >>> part.own(ops.ones((1, 2))).shape == (1, 3)
+    True
+    """
+    build = _BUILDERS.get(type_name or type(layer).__name__)
+    if build is None or getattr(layer, "quantization_mode", None) is not None:
+        return []
+    return build(layer)

@@ -1,0 +1,95 @@
+"""How a step runs: the user's own operation, in inference mode, with nothing written to it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+from keras import ops, tree
+
+__all__ = [
+    "carry_mask",
+    "cast_step_function",
+    "run_activation",
+    "run_linear",
+    "run_opaque",
+    "run_operation",
+]
+
+Tensor = Any
+Function = Callable[..., list[Tensor]]
+
+
+def run_operation(
+    operation: Any, args: Any, kwargs: Any, inputs: Sequence[int], slot_type: type
+) -> Function:
+    """A function of the step's tensors that repeats a recorded call of an operation.
+
+    Whatever `training` was recorded, the call runs in inference mode.
+    """
+    kwargs = dict(kwargs)
+    kwargs.pop("training", None)
+    if _takes_training(operation):
+        kwargs["training"] = False
+    position = {slot: i for i, slot in enumerate(inputs)}
+
+    def function(*tensors: Tensor) -> list[Tensor]:
+        def fill(argument: Any) -> Any:
+            if isinstance(argument, slot_type):
+                return tensors[position[argument.index]]
+            return argument
+
+        filled_args, filled_kwargs = tree.map_structure(fill, (args, kwargs))
+        return tree.flatten(operation(*filled_args, **filled_kwargs))
+
+    return function
+
+
+def run_opaque(model: Any, structure: Any) -> Function:
+    """A function that calls a model as a whole, on its tensors in the structure that it takes."""
+    training = {"training": False} if _takes_training(model) else {}
+
+    def function(*tensors: Tensor) -> list[Tensor]:
+        return tree.flatten(model(tree.pack_sequence_as(structure, tensors), **training))
+
+    return function
+
+
+def run_linear(part: Any) -> Function:
+    """A function that runs a linear part in the compute dtype of its layer."""
+
+    def function(x: Tensor) -> list[Tensor]:
+        z = part.own(ops.cast(x, part.layer.compute_dtype))
+        return [carry_mask(x, z)]
+
+    return function
+
+
+def run_activation(activation: Callable[[Tensor], Tensor]) -> Function:
+    """A function that runs what stands behind a layer's `activation=`."""
+
+    def function(z: Tensor) -> list[Tensor]:
+        return [carry_mask(z, activation(z))]
+
+    return function
+
+
+def cast_step_function(dtype: Any) -> Function:
+    """A function that casts, keeping the mask."""
+    return lambda x: [carry_mask(x, ops.cast(x, dtype))]
+
+
+def carry_mask(source: Tensor, target: Tensor) -> Tensor:
+    """Hand a Keras mask on, as a layer that supports masking does."""
+    mask = getattr(source, "_keras_mask", None)
+    if mask is not None and target is not source:
+        target._keras_mask = mask
+    return target
+
+
+def _takes_training(operation: Any) -> bool:
+    if not isinstance(operation, keras.layers.Layer):
+        return False
+    return "training" in inspect.signature(operation.call).parameters

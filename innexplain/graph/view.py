@@ -1,0 +1,89 @@
+"""A part of a user's model as a Keras model of its own that shares every weight."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import tree
+
+from innexplain.errors import HeadError
+from innexplain.graph.canonical import find_head, split, strip_head
+from innexplain.graph.step import Graph
+from innexplain.graph.trace import trace
+
+__all__ = ["ModelView", "model_wo_softmax", "run_forward"]
+
+Tensor = Any
+
+
+def run_forward(graph: Graph, inputs: list[Tensor]) -> list[Tensor]:
+    """Run a graph forwards: one tensor an entry in, one an exit out."""
+    values = {entry.slot: x for entry, x in zip(graph.entries, inputs, strict=True)}
+    with keras.StatelessScope():
+        for step in graph.steps:
+            values.update(zip(step.outputs, step.function(*[values[s] for s in step.inputs])))
+    return [values[exit_.slot] for exit_ in graph.exits]
+
+
+class ModelView(keras.Model):
+    """A Keras model that runs a graph of another model's layers, without adding nodes to them.
+
+    It predicts, exports and is explained like any model; its weights are those of the original.
+    """
+
+    def __init__(self, graph: Graph, source: keras.Model) -> None:
+        super().__init__(name="view")
+        self.source = source
+        self.innexplain_graph = graph
+        self.built = True
+
+    @property
+    def input_shape(self) -> Any:
+        """The shapes of the inputs, in the structure in which the model takes them."""
+        entries = self.innexplain_graph.entries
+        structure = self.innexplain_graph.input_structure
+        return tree.map_structure(lambda i: entries[i].value.shape, structure)
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of the output, or a list of shapes."""
+        graph = self.innexplain_graph
+        shapes = [graph.values[e.slot].shape for e in graph.exits]
+        return shapes[0] if len(shapes) == 1 else shapes
+
+    def call(self, inputs: Any) -> Any:
+        """The graph's outputs: a tensor, or a list of them."""
+        outputs = run_forward(self.innexplain_graph, tree.flatten(inputs))
+        return outputs[0] if len(outputs) == 1 else outputs
+
+
+def model_wo_softmax(model: keras.Model) -> ModelView:
+    """The model without its final softmax or sigmoid: the same layers, the same weights, logits out.
+
+    Nothing is copied, and the model given is not changed. Of a model with several outputs, every output
+    that ends in a softmax or sigmoid is stripped.
+
+    Args:
+        model: a built Functional or Sequential model.
+
+    Returns:
+        A Keras model for `predict` and for `create_analyzer`.
+
+    Raises:
+        HeadError: no output ends in a softmax or sigmoid.
+
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, activation="softmax")])
+    >>> model_wo_softmax(model).output_shape
+    (None, 3)
+    """
+    graph = split(trace(model))
+    found = [exit_.slot for exit_ in graph.exits if find_head(graph, exit_.slot) is not None]
+    if not found:
+        raise HeadError(
+            f"No output of the model {model.name!r} ends in a softmax or sigmoid that can be found. "
+            "Use the model as it is; a softmax inside a Lambda or a subclassed model cannot be seen."
+        )
+    for slot in found:
+        graph = strip_head(graph, slot)
+    return ModelView(graph, model)

@@ -1,0 +1,115 @@
+"""Numbers: accumulation precision and the vector-Jacobian product.
+
+TensorFlow's tape lives here and nowhere below `backward/`: a rule asks for `vjp` and never sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+__all__ = ["accumulation_dtype", "cast_like", "is_float", "narrow", "vjp"]
+
+Tensor = Any
+Pullback = Callable[[Sequence[Tensor | None]], list[Tensor | None]]
+
+
+def is_float(dtype: Any) -> bool:
+    """Whether a dtype is a floating-point one.
+
+    >>> is_float("bfloat16"), is_float("int32")
+    (True, False)
+    """
+    return "float" in keras.backend.standardize_dtype(dtype)
+
+
+def accumulation_dtype(dtype: Any) -> str:
+    """The dtype in which relevance is summed: half precision is widened to float32.
+
+    >>> accumulation_dtype("float16"), accumulation_dtype("float64")
+    ('float32', 'float64')
+    """
+    return "float64" if keras.backend.standardize_dtype(dtype) == "float64" else "float32"
+
+
+def cast_like(x: Tensor, like: Tensor) -> Tensor:
+    """`x` in the dtype of `like`; the same tensor where nothing has to change."""
+    return x if x.dtype == like.dtype else keras.ops.cast(x, like.dtype)
+
+
+def narrow(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Cast a result to `dtype` without turning large finite numbers into infinity.
+
+    >>> narrow(np.array([1e6]), np.dtype("float16"))
+    array([65500.], dtype=float16)
+    """
+    if np.finfo(dtype).max < np.finfo(x.dtype).max:
+        bound = float(np.finfo(dtype).max)
+        x = np.clip(x, -bound, bound)
+    return x.astype(dtype, copy=False)
+
+
+def _distinct(inputs: Sequence[Tensor]) -> list[Tensor]:
+    """Give every input its own tensor object, since the tape tells tensors apart by identity.
+
+    Layers that do nothing at inference (dropout) hand their input on; without this, `Add()([x, dropout(x)])`
+    would see one tensor twice and count its gradient twice.
+    """
+    seen: set[int] = set()
+    answer = []
+    for x in inputs:
+        if id(x) in seen:
+            mask = getattr(x, "_keras_mask", None)
+            x = tf.identity(x)
+            if mask is not None:
+                x._keras_mask = mask
+        seen.add(id(x))
+        answer.append(x)
+    return answer
+
+
+def vjp(
+    function: Callable[..., Sequence[Tensor]], *inputs: Tensor
+) -> tuple[list[Tensor], Pullback]:
+    """Run `function` and return its outputs with its vector-Jacobian product.
+
+    Args:
+        function: takes the inputs, returns a sequence of tensors.
+        *inputs: tensors of any dtype; only floating-point ones are differentiated.
+
+    Returns:
+        `(outputs, pullback)`: `pullback(r)` takes one cotangent an output (`None` counts as zero) and
+        returns one gradient an input, in the input's accumulation dtype; `None` where there is none.
+
+    >>> outputs, pullback = vjp(lambda x: [x * x], keras.ops.convert_to_tensor([3.0]))
+    >>> float(pullback([keras.ops.convert_to_tensor([1.0])])[0][0])
+    6.0
+    """
+    inputs = tuple(_distinct(inputs))
+    watched = [x for x in inputs if is_float(x.dtype)]
+    with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+        for x in watched:
+            tape.watch(x)
+        outputs = list(function(*inputs))
+
+    def pullback(cotangents: Sequence[Tensor | None]) -> list[Tensor | None]:
+        pairs = [
+            (y, cast_like(r, y))
+            for y, r in zip(outputs, cotangents, strict=True)
+            if r is not None and is_float(y.dtype)
+        ]
+        if not pairs or not watched:
+            return [None] * len(inputs)
+        targets, seeds = (list(column) for column in zip(*pairs, strict=True))
+        found = iter(tape.gradient(targets, watched, output_gradients=seeds))
+        gradients = [next(found) if is_float(x.dtype) else None for x in inputs]
+        return [
+            None if g is None else keras.ops.cast(g, accumulation_dtype(x.dtype))
+            for g, x in zip(gradients, inputs, strict=True)
+        ]
+
+    return outputs, pullback
