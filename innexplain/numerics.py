@@ -72,9 +72,7 @@ def _distinct(inputs: Sequence[Tensor]) -> list[Tensor]:
     return answer
 
 
-def vjp(
-    function: Callable[..., Sequence[Tensor]], *inputs: Tensor
-) -> tuple[list[Tensor], Pullback]:
+def vjp(function: Callable[..., Sequence[Tensor]], *inputs: Tensor) -> tuple[list[Tensor], Pullback]:
     """Run `function` and return its outputs with its vector-Jacobian product.
 
     Args:

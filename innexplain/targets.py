@@ -73,7 +73,7 @@ class IndexTarget(Target):
         best = ops.cast(ops.argmax(classes, axis=-1), data.dtype)
         neuron = ops.where(data == MAX, best, data)
         chosen = ops.take_along_axis(classes, ops.expand_dims(neuron, -1), axis=-1)
-        return ops.squeeze(chosen, axis=-1), neuron
+        return ops.reshape(chosen, (-1,)), neuron
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class CallableTarget(Target):
     def score(self, outputs: Tensor, data: Tensor) -> tuple[Tensor, Tensor]:
         score = ops.convert_to_tensor(self.function(outputs))
         if len(score.shape) == 2 and score.shape[-1] == 1:
-            score = ops.squeeze(score, axis=-1)
+            score = ops.reshape(score, (-1,))
         if len(score.shape) != 1:
             raise ArgumentError(
                 "A callable neuron_selection_mode must give one score per sample, shape (n,), for "

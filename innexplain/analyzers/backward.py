@@ -43,9 +43,7 @@ class BackwardAnalyzer(Analyzer):
         result = self.core.relevance(rows, data, batch_size)
         tick(len(data))
         if self.finish is not None:
-            explained = zip(
-                self.core.of_explained(rows), result.maps, self.core.explained, strict=True
-            )
+            explained = zip(self.core.of_explained(rows), result.maps, self.core.explained, strict=True)
             result.maps = [self.finish(x, r, entry) for x, r, entry in explained]
         return result
 

@@ -177,11 +177,7 @@ class Analyzer(ABC):
 
 
 def _check_batch_size(batch_size: Any) -> None:
-    if (
-        isinstance(batch_size, bool)
-        or not isinstance(batch_size, (int, np.integer))
-        or batch_size < 1
-    ):
+    if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
         raise ArgumentError(f"batch_size must be an int of at least 1. Received: {batch_size!r}")
 
 

@@ -46,18 +46,13 @@ class Check:
         header = ("path", "layer", "rule", "status")
         cells = [header, *(("/".join(r.path), r.layer, r.rule, r.status) for r in self.rows)]
         widths = [max(len(line[i]) for line in cells) for i in range(4)]
-        lines = [
-            "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip()
-            for line in cells
-        ]
+        lines = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells]
         lines.insert(1, "  ".join("-" * w for w in widths))
         return "\n".join([*lines, "", self._summary()])
 
     def _summary(self) -> str:
         refused = sum(row.status != "supported" for row in self.rows)
-        verdict = self.problem or (
-            f"{refused} of {len(self.rows)} steps refused" if refused else "supported"
-        )
+        verdict = self.problem or (f"{refused} of {len(self.rows)} steps refused" if refused else "supported")
         return f"{self.analyzer}: {verdict}"
 
 

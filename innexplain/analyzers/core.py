@@ -104,9 +104,7 @@ class Core:
         self.assignments: list[Assignment] = []
         if self.composite is not None:
             options = self.options
-            self.assignments = self.composite.assign(
-                ready.graph, options.rules, options.unsupported
-            )
+            self.assignments = self.composite.assign(ready.graph, options.rules, options.unsupported)
             if not self.options.check_only:
                 self.composite.require(self.assignments)
         self.__dict__.pop("backward", None)
@@ -155,9 +153,7 @@ class Core:
     def take(self, rows: Rows, explained: Rows) -> Rows:
         """Rows with the explained entries replaced."""
         given = iter(explained)
-        return [
-            next(given) if e.explained else row for row, e in zip(rows, self.entries, strict=True)
-        ]
+        return [next(given) if e.explained else row for row, e in zip(rows, self.entries, strict=True)]
 
     def of_explained(self, rows: Rows) -> Rows:
         """The rows of explained entries."""

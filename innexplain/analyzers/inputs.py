@@ -29,9 +29,7 @@ def batches_of(dataset: Any) -> Any:
         InputError: the dataset never ends.
     """
     if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
-        raise InputError(
-            "The dataset never ends (it repeats without a count). Give dataset.take(n) instead."
-        )
+        raise InputError("The dataset never ends (it repeats without a count). Give dataset.take(n) instead.")
     for element in dataset:
         yield element[0] if isinstance(element, tuple) else element
 
@@ -124,8 +122,7 @@ def _as_array(leaf: Any, entry: Entry) -> np.ndarray:
         return array
     if array.dtype.kind not in "fiub" and array.dtype.name != "bfloat16":
         raise InputError(
-            f"{where} must hold numbers, of a dtype like {entry.value.dtype}. "
-            f"Received: dtype {array.dtype}"
+            f"{where} must hold numbers, of a dtype like {entry.value.dtype}. Received: dtype {array.dtype}"
         )
     _check_shape(array, entry, where)
     if array.size and array.dtype.kind not in "iub" and not np.isfinite(array).all():
@@ -153,6 +150,4 @@ def _check_shape(array: np.ndarray, entry: Entry, where: str) -> None:
         )
     pairs = list(zip(array.shape, expected, strict=True))[1:]
     if any(e is not None and a != e for a, e in pairs):
-        raise InputError(
-            f"{where} must have shape {expected} (None is free). Received: {array.shape}"
-        )
+        raise InputError(f"{where} must have shape {expected} (None is free). Received: {array.shape}")

@@ -23,7 +23,7 @@ Builder = Callable[..., Analyzer]
 _COMMON = tuple(f.name for f in fields(Options) if f.name != "check_only")
 
 
-def _around(wrapper: type[Analyzer]) -> Builder:
+def _around(wrapper: Builder) -> Builder:
     """A builder of a wrapper around an analyzer given by name; its own arguments stay those of the class."""
 
     def around(model: Any, options: Options, *, analyzer: Any = "gradient", **own: Any) -> Analyzer:

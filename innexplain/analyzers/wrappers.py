@@ -33,9 +33,7 @@ def check_seed(seed: Any) -> int:
 def check_count(name: str, value: Any, least: int = 1) -> int:
     """A number of steps or copies, if it is one."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ArgumentError(
-            f"{name} must be an int of at least {least}. Received: {name}={value!r}"
-        )
+        raise ArgumentError(f"{name} must be an int of at least {least}. Received: {name}={value!r}")
     return int(value)
 
 
@@ -195,9 +193,7 @@ class IntegratedGradients(_Averaging):
         result = super().explain(rows, data, batch_size, tick)
         explained = self.core.of_explained(rows)
         baselines = self._baselines(explained)
-        result.maps = [
-            (x - x0) * m for x, x0, m in zip(explained, baselines, result.maps, strict=True)
-        ]
+        result.maps = [(x - x0) * m for x, x0, m in zip(explained, baselines, result.maps, strict=True)]
         held = self.core.held(result, data)
         start = self.core.score(self.core.take(rows, baselines), held, batch_size).score
         n = len(data)
@@ -243,6 +239,4 @@ def _quadrature(rule: str, n: int) -> tuple[np.ndarray, np.ndarray]:
     if rule == "gauss_legendre":
         points, weights = np.polynomial.legendre.leggauss(n)
         return (points + 1) / 2, weights / 2
-    raise ArgumentError(
-        f"rule must be 'midpoint', 'trapezoid' or 'gauss_legendre'. Received: rule={rule!r}"
-    )
+    raise ArgumentError(f"rule must be 'midpoint', 'trapezoid' or 'gauss_legendre'. Received: rule={rule!r}")

@@ -40,9 +40,7 @@ class BackwardLayer:
         values.update(zip(self.step.outputs, outputs, strict=True))
         return pullback
 
-    def backward(
-        self, pullback: Pullback, relevance: dict[int, Tensor], values: dict[int, Tensor]
-    ) -> None:
+    def backward(self, pullback: Pullback, relevance: dict[int, Tensor], values: dict[int, Tensor]) -> None:
         """Take the relevance of the outputs out of `relevance`, add that of the inputs."""
         arriving = [relevance.pop(slot, None) for slot in self.step.outputs]
         if all(r is None for r in arriving):

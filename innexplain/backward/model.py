@@ -135,13 +135,9 @@ class BackwardModel(keras.Model):
         (seed,) = pullback([ops.ones_like(score)])
         return score, neuron[0], seed * output if self.seed == "score" else seed
 
-    def _fold(
-        self, pullbacks: Sequence[Any], values: dict[int, Tensor], seed: Tensor
-    ) -> dict[int, Tensor]:
+    def _fold(self, pullbacks: Sequence[Any], values: dict[int, Tensor], seed: Tensor) -> dict[int, Tensor]:
         relevance = {self.canonical.exit.slot: seed}
-        for layer, pullback in zip(
-            reversed(self.backward_layers), reversed(pullbacks), strict=True
-        ):
+        for layer, pullback in zip(reversed(self.backward_layers), reversed(pullbacks), strict=True):
             if pullback is not None:
                 layer.backward(pullback, relevance, values)
         for entry in self.canonical.graph.entries:

@@ -55,6 +55,15 @@ def kind_is(*kinds: str) -> Predicate:
     return lambda step: step.kind in kinds
 
 
+def _is_instance(operation_type: type) -> Predicate:
+    return lambda step: isinstance(step.operation, operation_type)
+
+
+def _is_among(steps: list[Step]) -> Predicate:
+    found = {id(step) for step in steps}
+    return lambda step: id(step) in found
+
+
 @dataclass(frozen=True)
 class Composite:
     """A method as an ordered list of rows.
@@ -113,10 +122,9 @@ class Composite:
         for address, given in (rules or {}).items():
             rule = self.resolve(given)
             if isinstance(address, type):
-                rows.append(Row(lambda s, t=address: isinstance(s.operation, t), rule))
-                continue
-            found = {id(step) for step in graph.find(address)}
-            rows.append(Row(lambda s, found=found: id(s) in found, rule))
+                rows.append(Row(_is_instance(address), rule))
+            else:
+                rows.append(Row(_is_among(graph.find(address)), rule))
         return rows
 
     def _decide(self, step: Step, own: list[Row]) -> Rule | Refuse:

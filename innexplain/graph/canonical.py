@@ -52,9 +52,7 @@ class Canonical:
     @property
     def binary(self) -> bool:
         """Whether one sigmoid unit stands for two classes."""
-        shape = (
-            self.graph.values[self.exit.slot].shape if self.exit.slot in self.graph.values else ()
-        )
+        shape = self.graph.values[self.exit.slot].shape if self.exit.slot in self.graph.values else ()
         return self.head == "sigmoid" and len(shape) == 2 and shape[1] == 1
 
 
@@ -101,9 +99,7 @@ def select_exit(graph: Graph, output: Any) -> Exit:
         )
     if isinstance(output, int) and not isinstance(output, bool):
         if not -len(names) <= output < len(names):
-            raise ArgumentError(
-                f"output must be between 0 and {len(names) - 1}. Received: output={output}"
-            )
+            raise ArgumentError(f"output must be between 0 and {len(names) - 1}. Received: output={output}")
         return graph.exits[output]
     if isinstance(output, str) and output in names:
         return graph.exits[names.index(output)]
@@ -189,9 +185,7 @@ def strip_head(graph: Graph, slot: int) -> Graph:
     head = find_head(graph, slot)
     if head is None:
         return graph
-    passed = replace(
-        head, inputs=head.inputs[:1], function=lambda z: [z], kind=ROUTE, part="stripped head"
-    )
+    passed = replace(head, inputs=head.inputs[:1], function=lambda z: [z], kind=ROUTE, part="stripped head")
     return graph.with_steps([passed if step is head else step for step in graph.steps])
 
 
@@ -252,9 +246,7 @@ def _lift_embeddings(graph: Graph, index: int, embeddings: list[Step]) -> Graph:
             )
         dtype = "float64" if value.dtype == "float64" else "float32"
         values[slot] = Value(value.shape, dtype)
-        entries.append(
-            Entry(slot, graph.entries[index].name, values[slot], index, True, embedding=step)
-        )
+        entries.append(Entry(slot, graph.entries[index].name, values[slot], index, True, embedding=step))
         steps[steps.index(step)] = replace(
             step, inputs=(step.inputs[0], slot), function=_stand_in(step), kind=ROUTE,
             part="given",

@@ -22,9 +22,7 @@ Tensor = Any
 Function = Callable[..., list[Tensor]]
 
 
-def run_operation(
-    operation: Any, args: Any, kwargs: Any, inputs: Sequence[int], slot_type: type
-) -> Function:
+def run_operation(operation: Any, args: Any, kwargs: Any, inputs: Sequence[int], slot_type: Any) -> Function:
     """A function of the step's tensors that repeats a recorded call of an operation.
 
     Whatever `training` was recorded, the call runs in inference mode.
@@ -67,7 +65,7 @@ def run_linear(part: Any) -> Function:
     return function
 
 
-def run_activation(activation: Callable[[Tensor], Tensor]) -> Function:
+def run_activation(activation: Any) -> Function:
     """A function that runs what stands behind a layer's `activation=`."""
 
     def function(z: Tensor) -> list[Tensor]:

@@ -81,7 +81,7 @@ def as_functional(operation: Any) -> Any | None:
     return None
 
 
-def _functional_class() -> type:
+def _functional_class() -> Any:
     from keras.src.models.functional import Functional
 
     return Functional
@@ -181,9 +181,7 @@ class _Tracer:
         )
         return outputs
 
-    def nested_inputs(
-        self, inner: Any, node: Any, slots: dict[int, int], path: Path
-    ) -> list[int] | None:
+    def nested_inputs(self, inner: Any, node: Any, slots: dict[int, int], path: Path) -> list[int] | None:
         """The slots that fill a nested model's inputs; `None` if it cannot be flattened."""
         tensors = _match_inputs(inner, node)
         if tensors is None or len(tensors) != len(inner.inputs):

@@ -22,7 +22,7 @@ def run_forward(graph: Graph, inputs: list[Tensor]) -> list[Tensor]:
     values = {entry.slot: x for entry, x in zip(graph.entries, inputs, strict=True)}
     with keras.StatelessScope():
         for step in graph.steps:
-            values.update(zip(step.outputs, step.function(*[values[s] for s in step.inputs])))
+            values.update(zip(step.outputs, step.function(*[values[s] for s in step.inputs]), strict=True))
     return [values[exit_.slot] for exit_ in graph.exits]
 
 
