@@ -17,6 +17,7 @@ __all__ = [
     "InnexplainError",
     "InnexplainWarning",
     "InputError",
+    "MissingPackageError",
     "ModelError",
     "NothingOverriddenError",
     "OutputPathError",
@@ -90,3 +91,7 @@ def nearest(name: object, candidates: Iterable[str]) -> str:
     """
     found = difflib.get_close_matches(str(name), list(candidates), n=1, cutoff=0.5)
     return f" Did you mean {found[0]!r}?" if found else ""
+
+
+class MissingPackageError(InnexplainError, ImportError):
+    """An optional package that only one command or method needs is not installed."""

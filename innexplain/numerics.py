@@ -12,7 +12,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["accumulation_dtype", "cast_like", "is_float", "narrow", "vjp"]
+__all__ = [
+    "accumulation_dtype", "cast_like", "is_float", "late", "narrow", "negative", "positive", "safe_divide",
+    "stabilise", "vjp", "widen",
+]  # fmt: skip
 
 Tensor = Any
 Pullback = Callable[[Sequence[Tensor | None]], list[Tensor | None]]
@@ -39,6 +42,52 @@ def accumulation_dtype(dtype: Any) -> str:
 def cast_like(x: Tensor, like: Tensor) -> Tensor:
     """`x` in the dtype of `like`; the same tensor where nothing has to change."""
     return x if x.dtype == like.dtype else keras.ops.cast(x, like.dtype)
+
+
+def widen(x: Tensor) -> Tensor:
+    """`x` in its accumulation dtype."""
+    wide = accumulation_dtype(x.dtype)
+    return x if keras.backend.standardize_dtype(x.dtype) == wide else keras.ops.cast(x, wide)
+
+
+def positive(x: Tensor) -> Tensor:
+    """`max(x, 0)`."""
+    return keras.ops.relu(x)
+
+
+def negative(x: Tensor) -> Tensor:
+    """`min(x, 0)`."""
+    return -keras.ops.relu(-x)
+
+
+def stabilise(z: Tensor, epsilon: float) -> Tensor:
+    """`z + epsilon sign(z)` with `sign(0) = 1`: pushed away from zero, never across it."""
+    if epsilon == 0:
+        return z
+    push = keras.ops.cast(epsilon, z.dtype)
+    return z + keras.ops.where(z >= 0, push, -push)
+
+
+def safe_divide(r: Tensor, z: Tensor) -> Tensor:
+    """`r / z`, and 0 where z is so near to zero that the quotient might not be finite.
+
+    >>> x = keras.ops.convert_to_tensor([4.0, 0.0])
+    >>> keras.ops.convert_to_numpy(safe_divide(x, x)).tolist()
+    [1.0, 0.0]
+    """
+    tiny = 1e-150 if keras.backend.standardize_dtype(z.dtype) == "float64" else 1e-18
+    ok = keras.ops.abs(z) > tiny
+    return keras.ops.where(ok, r / keras.ops.where(ok, z, keras.ops.ones_like(z)), keras.ops.zeros_like(z))
+
+
+def late(x: Tensor, after: Tensor) -> Tensor:
+    """`x`, but what is computed from it waits for `after`.
+
+    Without this, the runtime would compute the backward pass's own forward maps as soon as it can, and
+    hold all of them in memory until they are needed.
+    """
+    with tf.control_dependencies([after]):
+        return tf.identity(x)
 
 
 def narrow(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
@@ -105,6 +154,8 @@ def vjp(function: Callable[..., Sequence[Tensor]], *inputs: Tensor) -> tuple[lis
         targets, seeds = (list(column) for column in zip(*pairs, strict=True))
         found = iter(tape.gradient(targets, watched, output_gradients=seeds))
         gradients = [next(found) if is_float(x.dtype) else None for x in inputs]
+        # Of a gather, TensorFlow gives slices and not a tensor.
+        gradients = [tf.convert_to_tensor(g) if isinstance(g, tf.IndexedSlices) else g for g in gradients]
         return [
             None if g is None else keras.ops.cast(g, accumulation_dtype(x.dtype))
             for g, x in zip(gradients, inputs, strict=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -16,7 +16,7 @@ from innexplain.backward import BackwardModel, fixed_batch
 from innexplain.composites import GRADIENT, Assignment, Composite
 from innexplain.errors import GraphError, InputError
 from innexplain.graph.canonical import Canonical, canonical
-from innexplain.graph.step import Entry
+from innexplain.graph.step import Entry, Graph
 from innexplain.graph.trace import opaque_graph, trace
 from innexplain.graph.view import run_forward
 from innexplain.targets import IndexTarget, make_target
@@ -36,7 +36,7 @@ class Options:
     neuron_selection_mode: Any = "max_activation"
     output: Any = None
     pre_softmax: bool | str = "auto"
-    rules: Mapping[Any, Any] | None = None
+    rules: Any = None
     unsupported: str = "error"
     embedding_map: bool = False
     check_only: bool = False
@@ -77,7 +77,6 @@ class Core:
         model: the user's model.
         options: which output and neuron are explained, and the caller's own rules.
         composite: the method's rows; `None` for methods that never go backwards.
-        seed: what relevance starts from, see `BackwardModel`.
         graph_needed: whether a model without a graph is refused.
     """
 
@@ -86,17 +85,19 @@ class Core:
         model: Any,
         options: Options,
         composite: Composite | None = GRADIENT,
-        seed: str = "one",
         graph_needed: bool = False,
     ) -> None:
         self.model = model
         self.options = options
         self.composite = composite
-        self.seed = seed
         graph = trace(model)
         if graph.opaque and graph_needed:
             raise GraphError(_no_graph(composite.name if composite else "this method", model))
-        self._use(canonical(graph, options.output, options.pre_softmax))
+        self._use(self._canonical(graph))
+
+    def _canonical(self, graph: Graph) -> Canonical:
+        folded = self.composite is not None and self.composite.folded
+        return canonical(graph, self.options.output, self.options.pre_softmax, folded)
 
     def _use(self, ready: Canonical) -> None:
         self.canonical = ready
@@ -112,7 +113,8 @@ class Core:
     @cached_property
     def backward(self) -> BackwardModel:
         """The compiled network that explains; made when first needed."""
-        return BackwardModel(self.model, self.canonical, self.assignments, self.target, self.seed)
+        seed = self.composite.seed if self.composite is not None else "one"
+        return BackwardModel(self.model, self.canonical, self.assignments, self.target, seed)
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -140,7 +142,7 @@ class Core:
         if self.canonical.graph.opaque:
             graph = opaque_graph(self.model, x)
             if graph.input_structure != self.canonical.graph.input_structure:
-                self._use(canonical(graph, None, self.options.pre_softmax))
+                self._use(self._canonical(graph))
 
     def rows(self, arrays: Rows) -> Rows:
         """One array an entry: the model's inputs, and the embeddings that stand in for tokens."""

@@ -14,6 +14,8 @@ from innexplain.analyzers import backward
 from innexplain.analyzers.base import Analyzer
 from innexplain.analyzers.baselines import Input, Random
 from innexplain.analyzers.core import Options
+from innexplain.analyzers.lrp import LRP_METHODS
+from innexplain.analyzers.signatures import add_keywords
 from innexplain.analyzers.wrappers import IntegratedGradients, SmoothGrad
 from innexplain.errors import ArgumentError, UnknownNameError, nearest
 
@@ -32,11 +34,7 @@ def _around(wrapper: Builder) -> Builder:
             return wrapper(analyzer, **own)
         return wrapper(_build(analyzer, model, options, {}), **own)
 
-    own = inspect.signature(wrapper).parameters.values()
-    signature = inspect.signature(around)
-    kept = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-    added = [p.replace(kind=p.KEYWORD_ONLY) for p in own if p.name != "analyzer"]
-    around.__signature__ = signature.replace(parameters=[*kept, *added])  # type: ignore[attr-defined]
+    add_keywords(around, wrapper, skip=("analyzer",))
     return around
 
 
@@ -63,6 +61,7 @@ _REGISTRY: dict[str, Builder] = {
     "smoothgrad": _around(SmoothGrad),
     "deconvnet": backward.deconvnet,
     "guided_backprop": backward.guided_backprop,
+    **LRP_METHODS,
 }
 
 

@@ -14,7 +14,7 @@ from innexplain.backward.layer import BackwardLayer
 from innexplain.composites import Assignment
 from innexplain.graph.canonical import Canonical
 from innexplain.graph.step import Graph
-from innexplain.numerics import accumulation_dtype, cast_like, vjp
+from innexplain.numerics import positive, vjp, widen
 from innexplain.rules import Rule
 from innexplain.targets import Target
 
@@ -37,7 +37,8 @@ class BackwardModel(keras.Model):
         assignments: the rule of each step that relevance passes through.
         target: which part of the output is explained.
         seed: `"one"` starts from the derivative of the score by the output, as gradients do;
-            `"score"` multiplies it by the output, as relevance methods do.
+            `"score"` multiplies it by the output, as relevance methods do; `"positive_score"` also
+            clips it at zero.
     """
 
     def __init__(
@@ -89,7 +90,7 @@ class BackwardModel(keras.Model):
             for step in graph.steps:
                 outputs = step.function(*[values[slot] for slot in step.inputs])
                 values.update(zip(step.outputs, outputs, strict=True))
-        output = _widen(values[self.canonical.exit.slot])
+        output = widen(values[self.canonical.exit.slot])
         score, neuron = self.target.score(output, target)
         return {"score": score, "neuron": neuron}
 
@@ -123,7 +124,7 @@ class BackwardModel(keras.Model):
         return tf.function(function, autograph=False).get_concrete_function(*specs)
 
     def _seed(self, output: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        output = _widen(output)
+        output = widen(output)
         neuron: list[Tensor] = []
 
         def scored(z: Tensor) -> list[Tensor]:
@@ -133,7 +134,9 @@ class BackwardModel(keras.Model):
 
         (score,), pullback = vjp(scored, output)
         (seed,) = pullback([ops.ones_like(score)])
-        return score, neuron[0], seed * output if self.seed == "score" else seed
+        if self.seed != "one":
+            seed = seed * output
+        return score, neuron[0], positive(seed) if self.seed == "positive_score" else seed
 
     def _fold(self, pullbacks: Sequence[Any], values: dict[int, Tensor], seed: Tensor) -> dict[int, Tensor]:
         relevance = {self.canonical.exit.slot: seed}
@@ -142,7 +145,7 @@ class BackwardModel(keras.Model):
                 layer.backward(pullback, relevance, values)
         for entry in self.canonical.graph.entries:
             if entry.explained:
-                wide = _widen(values[entry.slot])
+                wide = widen(values[entry.slot])
                 found = relevance.get(entry.slot)
                 relevance[entry.slot] = ops.zeros_like(wide) if found is None else found
         return relevance
@@ -152,10 +155,6 @@ def fixed_batch(graph: Graph) -> int | None:
     """The number of rows that the model insists on, if it does (`keras.Input(batch_size=...)`)."""
     sizes = [e.value.shape[0] for e in graph.entries if e.value.shape and e.value.shape[0]]
     return sizes[0] if sizes else None
-
-
-def _widen(x: Tensor) -> Tensor:
-    return cast_like(x, ops.zeros((), accumulation_dtype(x.dtype)))
 
 
 def _backward_layers(graph: Graph, assignments: Sequence[Assignment]) -> tuple[BackwardLayer, ...]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import keras
+
+from innexplain.composites.predicates import Predicate
 from innexplain.composites.registered import registered_rule
 from innexplain.errors import (
     ArgumentError,
@@ -14,12 +17,14 @@ from innexplain.errors import (
     UnsupportedLayerError,
     nearest,
 )
+from innexplain.graph.kinds import MASK
 from innexplain.graph.step import Graph, Step
 from innexplain.rules import Gradient, Rule
 
-__all__ = ["Assignment", "Composite", "Refuse", "Row", "kind_is"]
+__all__ = ["Assignment", "Composite", "Refuse", "Row"]
 
-Predicate = Callable[[Step], bool]
+
+Rules = Mapping[Any, Any] | Sequence[tuple[Any, Any]] | None
 
 
 @dataclass(frozen=True)
@@ -50,9 +55,20 @@ class Assignment:
         return isinstance(self.rule, Rule)
 
 
-def kind_is(*kinds: str) -> Predicate:
-    """A predicate that is true of steps of the given kinds."""
-    return lambda step: step.kind in kinds
+def _predicate(graph: Graph, address: Any) -> Predicate:
+    """What an address of `rules=` means: a type, a condition on a step, or steps of the graph."""
+    if isinstance(address, type):
+        return _is_instance(address)
+    if callable(address) and not isinstance(address, keras.Operation):
+        return address
+    return _is_among(graph.find(address))
+
+
+def _dead_end(assignment: Assignment) -> Assignment:
+    """What an assignment becomes where a step passes no floats on, and no other path leads to the output."""
+    if not assignment.supported:
+        return assignment
+    return Assignment(assignment.step, Refuse("nothing with a derivative leads on from it to the output"))
 
 
 def _is_instance(operation_type: type) -> Predicate:
@@ -73,21 +89,30 @@ class Composite:
         rows: tried in order; a step that meets none is refused.
         named: what the rule names of `rules=` and `register_rule` mean in this method.
         overrides: the class of rule that the method is about; a model without one is an error.
+        seed: what relevance starts from, see `BackwardModel`.
+        folded: whether batch norms and paddings are folded into the linear parts beside them.
     """
 
     name: str
     rows: tuple[Row, ...]
     named: Mapping[str, Rule] = field(default_factory=lambda: {"gradient": Gradient()})
     overrides: type[Rule] | None = None
+    seed: str = "one"
+    folded: bool = False
+
+    def prepend(self, rows: Sequence[Row]) -> Composite:
+        """The same method with further rows tried first."""
+        return replace(self, rows=(*rows, *self.rows))
 
     def assign(
-        self, graph: Graph, rules: Mapping[Any, Any] | None = None, unsupported: str = "error"
+        self, graph: Graph, rules: Rules = None, unsupported: str = "error"
     ) -> list[Assignment]:
         """Decide for every step that relevance passes through, in the graph's order.
 
         Args:
             graph: a canonical graph.
-            rules: the caller's own rows: layer object, type, name or path tuple -> rule or rule name.
+            rules: the caller's own rows: layer object, type, name, path tuple or condition -> rule or
+                name of a rule; a dict, or a list of pairs.
             unsupported: `"error"` leaves refusals, `"gradient"` puts the gradient in their place.
 
         Raises:
@@ -99,8 +124,10 @@ class Composite:
             )
         own = self._own_rows(graph, rules)
         active = graph.active()
-        steps = [s for s in graph.steps if active.intersection(s.inputs)]
+        steps = [s for s in graph.steps if active.intersection(s.inputs) and s.kind != MASK]
         answer = [Assignment(step, self._decide(step, own)) for step in steps]
+        if not any(e.slot in active for e in graph.exits):
+            answer = [a if active.intersection(a.step.outputs) else _dead_end(a) for a in answer]
         if unsupported == "gradient":
             answer = [a if a.supported else Assignment(a.step, Gradient()) for a in answer]
         return answer
@@ -117,14 +144,16 @@ class Composite:
                 "'gradient', or name your own ReLU-like layers with rules={layer: 'relu'}."
             )
 
-    def _own_rows(self, graph: Graph, rules: Mapping[Any, Any] | None) -> list[Row]:
+    def _own_rows(self, graph: Graph, rules: Rules) -> list[Row]:
+        pairs = list(rules.items()) if isinstance(rules, Mapping) else list(rules or ())
         rows = []
-        for address, given in (rules or {}).items():
-            rule = self.resolve(given)
-            if isinstance(address, type):
-                rows.append(Row(_is_instance(address), rule))
-            else:
-                rows.append(Row(_is_among(graph.find(address)), rule))
+        for pair in pairs:
+            if not (isinstance(pair, tuple) and len(pair) == 2):
+                raise ArgumentError(
+                    "rules must be a dict address -> rule, or a list of pairs (address, rule). "
+                    f"Received: {pair!r}"
+                )
+            rows.append(Row(_predicate(graph, pair[0]), self.resolve(pair[1])))
         return rows
 
     def _decide(self, step: Step, own: list[Row]) -> Rule | Refuse:

@@ -5,18 +5,19 @@ Gradient and signal methods differ in one row: what happens at a ReLU.
 
 from __future__ import annotations
 
-from innexplain.composites.composite import Composite, Refuse, Row, kind_is
+from innexplain.composites.composite import Composite, Refuse, Row
+from innexplain.composites.predicates import kind_is
 from innexplain.graph import kinds
 from innexplain.rules import DeconvReLU, Gradient, GuidedReLU, ReLURule
 
-__all__ = ["DECONVNET", "GRADIENT", "GUIDED_BACKPROP"]
+__all__ = ["DECONVNET", "GRADIENT", "GUIDED_BACKPROP", "NO_DERIVATIVE"]
 
 _DIFFERENTIABLE = (
     kinds.KERNEL, kinds.SUM, kinds.PRODUCT, kinds.MEAN, kinds.WINNER, kinds.ROUTE, kinds.SCALE,
-    kinds.NORMALIZE,
+    kinds.NORMALIZE, kinds.LINEAR,
 )  # fmt: skip
 
-_NO_DERIVATIVE = (
+NO_DERIVATIVE = (
     Row(kind_is(kinds.DISCRETE), Refuse("it has no derivative")),
     Row(kind_is(kinds.EMBEDDING), Refuse("its integer input has no derivative; explain the model "
                                          "that starts at the embedding's output")),
@@ -24,7 +25,7 @@ _NO_DERIVATIVE = (
 
 GRADIENT = Composite(
     "gradient",
-    (*_NO_DERIVATIVE, Row(lambda step: True, Gradient())),
+    (*NO_DERIVATIVE, Row(lambda step: True, Gradient())),
     named={"gradient": Gradient(), "relu": Gradient()},
 )
 
@@ -34,11 +35,12 @@ def _signal(name: str, relu: ReLURule) -> Composite:
     return Composite(
         name,
         (
-            *_NO_DERIVATIVE,
+            *NO_DERIVATIVE,
             Row(lambda step: step.part == "head", Gradient()),
             Row(kind_is(kinds.RELU), relu),
             Row(kind_is(*_DIFFERENTIABLE), Gradient()),
             Row(kind_is(kinds.ACTIVATION), Refuse("a non-linearity other than ReLU")),
+            Row(kind_is(kinds.COMPARE), Refuse("a comparison may let values pass as a ReLU does")),
             Row(kind_is(kinds.RECURRENT, kinds.ATTENTION), Refuse("it has non-linearities inside")),
             Row(kind_is(kinds.WRAPPER), Refuse("a wrapper hides what is inside it")),
             Row(kind_is(kinds.OPAQUE), Refuse("custom code: it may hold a ReLU")),

@@ -11,9 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from innexplain.errors import ArgumentError, GraphError, HeadError, UnknownNameError, nearest
+from innexplain.graph.facts import annotate
+from innexplain.graph.folding import fold
+from innexplain.graph.head import find_head, head_name, mark_head, strip_head
 from innexplain.graph.kinds import (
     EMBEDDING,
     KERNEL,
+    MASK,
     OPAQUE,
     ROUTE,
     activation_kind,
@@ -24,14 +28,7 @@ from innexplain.graph.linear import linear_parts
 from innexplain.graph.run import carry_mask, run_activation, run_linear
 from innexplain.graph.step import Entry, Exit, Graph, Step, Value
 
-__all__ = ["Canonical", "canonical", "find_head", "split", "strip_head"]
-
-# Operations that only rearrange what a softmax gives, so that it is still the last non-linearity.
-_TRANSPARENT = (
-    "Reshape", "Flatten", "Permute", "Identity", "Dropout", "Activation", "Squeeze", "ExpandDims",
-    "Transpose", "Cast", "InputLayer", "ActivityRegularization",
-)  # fmt: skip
-
+__all__ = ["Canonical", "canonical", "split"]
 
 @dataclass(frozen=True)
 class Canonical:
@@ -56,7 +53,9 @@ class Canonical:
         return self.head == "sigmoid" and len(shape) == 2 and shape[1] == 1
 
 
-def canonical(graph: Graph, output: Any = None, pre_softmax: bool | str = "auto") -> Canonical:
+def canonical(
+    graph: Graph, output: Any = None, pre_softmax: bool | str = "auto", folded: bool = False
+) -> Canonical:
     """Select an output and bring its graph into canonical form.
 
     Args:
@@ -64,6 +63,7 @@ def canonical(graph: Graph, output: Any = None, pre_softmax: bool | str = "auto"
         output: index or name of an output, or any layer, name or path inside; `None` for the only one.
         pre_softmax: `True` takes a final softmax or sigmoid off and insists on finding one, `"auto"`
             takes it off where there is one, `False` leaves it.
+        folded: whether batch norms and paddings are folded into the linear parts beside them.
 
     Raises:
         ArgumentError: the output is unknown or ambiguous, `pre_softmax` is no such value.
@@ -76,13 +76,15 @@ def canonical(graph: Graph, output: Any = None, pre_softmax: bool | str = "auto"
     exit_ = select_exit(graph, output)
     graph = split(graph.ancestors(exit_.slot))
     found = find_head(graph, exit_.slot) if exit_ in graph.exits else None
-    head = _head_name(found) if found is not None else None
+    head = head_name(found) if found is not None else None
     if pre_softmax is True and found is None:
         raise HeadError(_no_head(graph, exit_))
     stripped = found is not None and bool(pre_softmax)
     if found is not None:
-        graph = strip_head(graph, exit_.slot) if stripped else _mark_head(graph, found)
+        graph = strip_head(graph, exit_.slot) if stripped else mark_head(graph, found)
     graph = lift_integers(graph).ancestors(exit_.slot)
+    graph = replace(graph, exits=(exit_,))
+    graph = annotate(fold(graph) if folded else graph)
     entries = tuple(replace(e, channel_axis=_channel_axis(graph, e)) for e in graph.entries)
     return Canonical(replace(graph, entries=entries), exit_, head, stripped)
 
@@ -161,40 +163,6 @@ def _parts(step: Step, fresh: Iterator[int]) -> list[Step]:
     return steps
 
 
-def _head_name(step: Step) -> str | None:
-    """`"softmax"` or `"sigmoid"` if that is what a step does."""
-    name = step.type_name
-    if step.part == "activation" or name == "Activation":
-        name = activation_name(step.operation.activation)
-    return name.lower() if name.lower() in ("softmax", "sigmoid") else None
-
-
-def find_head(graph: Graph, slot: int) -> Step | None:
-    """The softmax or sigmoid step that an output ends in, seen through reshapes and the like."""
-    producers = graph.producers()
-    step = producers.get(slot)
-    while step is not None and _head_name(step) is None:
-        if step.type_name not in _TRANSPARENT or step.kind != ROUTE or len(step.inputs) != 1:
-            return None
-        step = producers.get(step.inputs[0])
-    return step
-
-
-def strip_head(graph: Graph, slot: int) -> Graph:
-    """The graph with the final softmax or sigmoid of an output replaced by nothing."""
-    head = find_head(graph, slot)
-    if head is None:
-        return graph
-    passed = replace(head, inputs=head.inputs[:1], function=lambda z: [z], kind=ROUTE, part="stripped head")
-    return graph.with_steps([passed if step is head else step for step in graph.steps])
-
-
-def _mark_head(graph: Graph, head: Step) -> Graph:
-    """A softmax that the caller wants explained is part of the score, not a layer to refuse."""
-    marked = replace(head, part="head")
-    return graph.with_steps([marked if step is head else step for step in graph.steps])
-
-
 def _no_head(graph: Graph, exit_: Exit) -> str:
     last = graph.producers().get(exit_.slot)
     return (
@@ -207,14 +175,17 @@ def _no_head(graph: Graph, exit_: Exit) -> str:
 def lift_integers(graph: Graph) -> Graph:
     """Give every integer input a float to be explained by.
 
-    Token inputs are explained at the output of their embedding, which becomes an entry of its own; other
-    integer inputs (8-bit images) are fed as float32.
+    Token inputs, also of a model that takes them as floats, are explained at the output of their embedding,
+    which becomes an entry of its own; other integer inputs (8-bit images) are fed as float32.
     """
     consumers = graph.consumers()
     for index, entry in enumerate(graph.entries):
-        if "float" in entry.value.dtype or entry.embedding is not None:
+        if entry.embedding is not None:
             continue
-        embeddings = [s for s in consumers.get(entry.slot, ()) if s.kind == EMBEDDING]
+        readers = [s for s in consumers.get(entry.slot, ()) if s.kind != MASK]
+        embeddings = [s for s in readers if s.kind == EMBEDDING]
+        if "float" in entry.value.dtype and not (readers and readers == embeddings):
+            continue
         if embeddings:
             graph = _lift_embeddings(graph, index, embeddings)
         elif "int" in entry.value.dtype:

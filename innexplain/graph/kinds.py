@@ -14,8 +14,9 @@ import keras
 import numpy as np
 
 __all__ = [
-    "ACTIVATION", "ATTENTION", "DISCRETE", "EMBEDDING", "KERNEL", "MEAN", "NORMALIZE", "OPAQUE",
-    "PRODUCT", "RECURRENT", "RELU", "ROUTE", "SCALE", "SUM", "TENSOR", "WINNER", "WRAPPER",
+    "ACTIVATION", "ATTENTION", "COMPARE", "DISCRETE", "EMBEDDING", "KERNEL", "LINEAR", "MASK", "MEAN",
+    "NORMALIZE", "OPAQUE", "PRODUCT", "RECURRENT", "RELU", "ROUTE", "SCALE", "SUM", "TENSOR", "WINNER",
+    "WRAPPER",
     "activation_kind", "activation_name", "keras_type", "kind_of",
 ]  # fmt: skip
 
@@ -27,13 +28,16 @@ PRODUCT = "product"  # several inputs multiplied
 MEAN = "mean"  # one input averaged or summed over axes
 WINNER = "winner"  # the maximum or minimum goes on
 ROUTE = "route"  # values are moved, copied, padded, dropped; none is changed
-SCALE = "scale"  # linear with constant coefficients, but no kernel layer
+LINEAR = "linear"  # multiplied by a constant matrix
+SCALE = "scale"  # scaled and shifted by constants, element by element
 NORMALIZE = "normalize"  # statistics of the very sample scale it
 EMBEDDING = "embedding"  # integers to vectors
 RECURRENT = "recurrent"
 ATTENTION = "attention"
 WRAPPER = "wrapper"  # a layer around a layer
 DISCRETE = "discrete"  # no derivative: strings, integers, histograms
+COMPARE = "compare"  # numbers in, truth values out: may select what goes on
+MASK = "mask"  # truth values that only tell other layers what to leave out
 OPAQUE = "opaque"  # unknown code: Lambda, custom layers, subclassed models
 
 TENSOR = object()  # stands for a tensor among a call's arguments
@@ -58,16 +62,16 @@ _LAYERS: dict[str, tuple[str, ...]] = {
     ROUTE: ("Concatenate", "Reshape", "Flatten", "Permute", "RepeatVector", "Identity", "Dropout",
             "AlphaDropout", "GaussianDropout", "GaussianNoise", "ActivityRegularization", "Masking",
             "InputLayer", "CenterCrop", "Resizing", "MaxNumBoundingBoxes", "MixUp", "CutMix",
-            "RandAugment", "AugMix", "Pipeline",
+            "RandAugment", "AugMix", "Pipeline", "StochasticDepth",
             *_ranked("SpatialDropout", "Cropping", "ZeroPadding", "UpSampling"),
             *("Random" + what for what in (
                 "Brightness", "ColorDegeneration", "ColorJitter", "Contrast", "Crop",
                 "ElasticTransform", "Erasing", "Flip", "GaussianBlur", "Grayscale", "Hue", "Invert",
                 "Perspective", "Posterization", "Rotation", "Saturation", "Sharpness", "Shear",
                 "Translation", "Zoom"))),
-    SCALE: ("BatchNormalization", "Normalization", "Rescaling"),
+    SCALE: ("BatchNormalization", "Normalization", "Rescaling", "LayerScale"),
     NORMALIZE: ("LayerNormalization", "GroupNormalization", "RMSNormalization",
-                "UnitNormalization"),
+                "UnitNormalization", "LocalResponseNormalization"),
     EMBEDDING: ("Embedding", "ReversibleEmbedding"),
     RECURRENT: ("RNN", "SimpleRNN", "GRU", "LSTM", *_ranked("ConvLSTM"), "SimpleRNNCell",
                 "GRUCell", "LSTMCell", "StackedRNNCells", "Bidirectional"),
@@ -83,11 +87,11 @@ _LAYERS: dict[str, tuple[str, ...]] = {
 _OPERATIONS: dict[str, tuple[str, ...]] = {
     RELU: ("Relu", "Relu6", "LeakyRelu", "ReLU"),
     ACTIVATION: ("Sigmoid", "Softmax", "LogSoftmax", "Tanh", "Softplus", "Softsign", "Silu", "Gelu",
-                 "Elu", "Selu", "Celu", "Glu", "HardSigmoid", "HardSilu", "HardTanh", "LogSigmoid",
+                 "Elu", "Selu", "Celu", "HardSigmoid", "HardSilu", "HardTanh", "LogSigmoid",
                  "Mish", "Squareplus", "SparsePlus", "SparseSigmoid", "Sparsemax", "SoftShrink",
                  "HardShrink", "TanhShrink", "Threshold", "Erf", "Exp", "Expm1", "Exp2", "Log",
                  "Log1p", "Log2", "Log10", "Sqrt", "Rsqrt", "Square", "Absolute", "Abs", "Clip",
-                 "Sin", "Cos", "Reciprocal", "Sign", "Logsumexp"),
+                 "Sin", "Cos", "Reciprocal", "Sign"),
     SUM: ("Add", "Subtract"),
     PRODUCT: ("Multiply", "Divide", "TrueDivide", "DivideNoNan", "Power", "Matmul", "Einsum", "Dot",
               "Tensordot", "Inner", "Outer", "DotProductAttention"),
@@ -100,9 +104,10 @@ _OPERATIONS: dict[str, tuple[str, ...]] = {
             "Identity"),
     SCALE: ("Negative", "BatchNorm"),
     NORMALIZE: ("Normalize", "LayerNorm", "RMSNorm"),
-    DISCRETE: ("OneHot", "MultiHot", "Argmax", "Argmin", "Argsort", "Equal", "NotEqual", "Greater",
-               "GreaterEqual", "Less", "LessEqual", "LogicalAnd", "LogicalOr", "LogicalNot", "Floor",
-               "Ceil", "Round", "Bincount", "Digitize", "StopGradient"),
+    DISCRETE: ("OneHot", "MultiHot", "Argmax", "Argmin", "Argsort", "Floor", "Ceil", "Round", "Bincount",
+               "Digitize", "StopGradient"),
+    COMPARE: ("Equal", "NotEqual", "Greater", "GreaterEqual", "Less", "LessEqual", "LogicalAnd", "LogicalOr",
+              "LogicalNot", "LogicalXor", "All", "Any", "Isclose", "Isfinite", "Isinf", "Isnan", "Signbit"),
 }  # fmt: skip
 
 # Functions that may stand behind `activation=`; every other known one is a plain non-linearity.
@@ -113,21 +118,42 @@ def _by_name(table: dict[str, tuple[str, ...]]) -> dict[str, str]:
     return {name: kind for kind, names in table.items() for name in names}
 
 
+# What a subclass may override and still compute the same.
+_HARMLESS = (
+    "build", "from_config", "get_config", "add_weight", "call", "enable_lora", "compute_output_shape",
+    "compute_output_spec", "get_build_config", "build_from_config", "get_compile_config", "count_params",
+    "save_own_variables", "load_own_variables", "quantize",
+)  # fmt: skip
+
 _LAYER_KIND = _by_name(_LAYERS)
 _OPERATION_KIND = _by_name(_OPERATIONS)
 
 
 def keras_type(operation: Any) -> type | None:
-    """The class of `keras.layers` whose behaviour a layer has; `None` for custom code.
+    """The class of Keras's own (or ours) whose behaviour a layer has; `None` for custom code.
 
-    A subclass counts as its base as long as it does not override `call` or `__call__`.
+    A subclass counts as its base as long as it overrides nothing that the base computes with, such as
+    `call`, or the `convolution_op` and `kernel` of a convolution.
     """
     own = type(operation)
     for base in own.__mro__:
-        if getattr(keras.layers, base.__name__, None) is base:
-            same = own.call is base.call and own.__call__ is base.__call__
+        if base.__module__.split(".")[0] in ("keras", "innexplain") and hasattr(base, "call"):
+            same = own.call is base.call and own.__call__ is base.__call__ and not _overridden(own, base)
             return base if same and base is not keras.layers.Layer else None
     return None
+
+
+def _overridden(own: type, base: type) -> list[str]:
+    """The methods and properties of a base that a subclass replaces, without harmless ones."""
+    return [
+        name
+        for cls in own.__mro__[: own.__mro__.index(base)]
+        for name, value in vars(cls).items()
+        if name not in _HARMLESS
+        and not name.startswith("__")
+        and hasattr(base, name)
+        and (callable(value) or isinstance(value, (property, staticmethod, classmethod)))
+    ]
 
 
 def _known_function(function: Any) -> str | None:
@@ -181,6 +207,8 @@ def kind_of(operation: Any, arguments: Sequence[Any] = (TENSOR,)) -> str:
         return OPAQUE
     name = type(operation).__name__
     kind = _OPERATION_KIND.get(name, OPAQUE)
+    if name == "Cast" and "float" not in keras.backend.standardize_dtype(operation.dtype):
+        return DISCRETE
     return _with_constants(name, kind, arguments) if _n_tensors(arguments) == 1 else kind
 
 
@@ -197,6 +225,8 @@ def _with_constants(name: str, kind: str, arguments: Sequence[Any]) -> str:
         return SCALE if arguments[0] is TENSOR else ACTIVATION
     if name == "Power":
         return ACTIVATION
+    if name in ("Matmul", "Einsum", "Dot", "Tensordot", "Inner", "Outer"):
+        return LINEAR
     return SCALE if kind in (PRODUCT, SUM) else kind
 
 

@@ -15,6 +15,7 @@ from keras import ops
 __all__ = ["LinearPart", "linear_parts"]
 
 Tensor = Any
+Adjustment = Callable[[Tensor, Tensor, Tensor | None], tuple[Tensor, Tensor | None]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +29,9 @@ class LinearPart:
         kernel_name: attribute of the layer that holds the kernel.
         bias_name: attribute that holds the bias, or `None`.
         bias_axis: the axis of `z` along which the bias lies; `None` where it broadcasts as it is.
+        in_axes: the axes of the kernel that number the input's channels, `None` if no such axis does.
+        out_axes: the axes of the kernel that number the output's channels, likewise.
+        adjust: what is done to kernel and bias on the way, in this order: folded batch norms.
     """
 
     name: str
@@ -36,6 +40,9 @@ class LinearPart:
     kernel_name: str = "kernel"
     bias_name: str | None = "bias"
     bias_axis: int | None = None
+    in_axes: tuple[int, ...] | None = None
+    out_axes: tuple[int, ...] | None = None
+    adjust: tuple[Adjustment, ...] = ()
 
     def kernel(self, dtype: Any = None) -> Tensor:
         """The layer's kernel as a tensor, in `dtype` (default: the variable's)."""
@@ -50,24 +57,30 @@ class LinearPart:
         bias = ops.convert_to_tensor(bias)
         return bias if dtype is None else ops.cast(bias, dtype)
 
+    def weights(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Kernel and bias as they act on `x`, in its dtype, after every adjustment.
+
+        The bias has a shape that broadcasts to that of `z`.
+        """
+        kernel, bias = self.kernel(x.dtype), self.bias(x.dtype)
+        if bias is not None and self.bias_axis == 1:
+            bias = ops.reshape(bias, (1, -1, *[1] * (len(x.shape) - 2)))
+        for change in self.adjust:
+            kernel, bias = change(x, kernel, bias)
+        return kernel, bias
+
     def __call__(self, x: Tensor, kernel: Tensor, bias: Tensor | None = None) -> Tensor:
-        """`z` for any kernel and bias of the layer's shapes; `bias=None` leaves the bias out."""
+        """`z` for any kernel and any bias that broadcasts; `bias=None` leaves the bias out."""
         z = self.apply(x, kernel)
-        if bias is None:
-            return z
-        if self.bias_axis is not None:
-            shape = [1] * len(z.shape)
-            shape[self.bias_axis] = -1
-            bias = ops.reshape(bias, shape)
-        return ops.add(z, bias)
+        return z if bias is None else ops.add(z, bias)
 
     def own(self, x: Tensor) -> Tensor:
         """`z` with the layer's own weights, in the dtype of `x`."""
-        return self(x, self.kernel(x.dtype), self.bias(x.dtype))
+        return self(x, *self.weights(x))
 
 
 def _dense(layer: Any) -> list[LinearPart]:
-    return [LinearPart("linear", layer, ops.matmul)]
+    return [LinearPart("linear", layer, ops.matmul, in_axes=(0,), out_axes=(1,))]
 
 
 def _einsum_dense(layer: Any) -> list[LinearPart]:
@@ -104,7 +117,13 @@ def _conv(layer: Any) -> list[LinearPart]:
             data_format=layer.data_format,
         )
 
-    return [LinearPart("linear", layer, apply, bias_axis=_channel_axis(layer))]
+    rank = len(layer.kernel_size)
+    in_axes = (rank,) if layer.groups == 1 else None
+    return [
+        LinearPart(
+            "linear", layer, apply, bias_axis=_channel_axis(layer), in_axes=in_axes, out_axes=(rank + 1,)
+        )
+    ]
 
 
 def _conv_transpose(layer: Any) -> list[LinearPart]:
@@ -119,7 +138,12 @@ def _conv_transpose(layer: Any) -> list[LinearPart]:
             data_format=layer.data_format,
         )
 
-    return [LinearPart("linear", layer, apply, bias_axis=_channel_axis(layer))]
+    rank = len(layer.kernel_size)
+    return [
+        LinearPart(
+            "linear", layer, apply, bias_axis=_channel_axis(layer), in_axes=(rank + 1,), out_axes=(rank,)
+        )
+    ]
 
 
 def _depthwise_map(layer: Any) -> Callable[[Tensor, Tensor], Tensor]:
@@ -139,17 +163,26 @@ def _depthwise_map(layer: Any) -> Callable[[Tensor, Tensor], Tensor]:
 
 
 def _depthwise(layer: Any) -> list[LinearPart]:
-    axis = _channel_axis(layer)
-    return [LinearPart("linear", layer, _depthwise_map(layer), bias_axis=axis)]
+    rank = len(layer.kernel_size)
+    return [
+        LinearPart(
+            "linear", layer, _depthwise_map(layer), bias_axis=_channel_axis(layer),
+            in_axes=(rank,), out_axes=(rank, rank + 1),
+        )
+    ]  # fmt: skip
 
 
 def _separable(layer: Any) -> list[LinearPart]:
     def pointwise(x: Tensor, kernel: Tensor) -> Tensor:
         return ops.conv(x, kernel, strides=1, padding="valid", data_format=layer.data_format)
 
+    axis, rank = _channel_axis(layer), len(layer.kernel_size)
+    depthwise = LinearPart(
+        "depthwise", layer, _depthwise_map(layer), "depthwise_kernel", None, axis, (rank,), (rank, rank + 1)
+    )
     return [
-        LinearPart("depthwise", layer, _depthwise_map(layer), "depthwise_kernel", None),
-        LinearPart("pointwise", layer, pointwise, "pointwise_kernel", "bias", _channel_axis(layer)),
+        depthwise,
+        LinearPart("pointwise", layer, pointwise, "pointwise_kernel", "bias", axis, (rank,), (rank + 1,)),
     ]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from innexplain.errors import AddressError, nearest
 from innexplain.graph.linear import LinearPart
 
-__all__ = ["Entry", "Exit", "Graph", "Step", "Value"]
+__all__ = ["Entry", "Exit", "Facts", "Graph", "Step", "Value"]
 
 Tensor = Any
 Path = tuple[str, ...]
@@ -21,6 +21,25 @@ class Value:
 
     shape: tuple[int | None, ...]
     dtype: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a step's place in the graph tells.
+
+    Args:
+        first: a kernel step with none before it: it touches an input.
+        last: belongs to the last layer with a kernel.
+        index: the layer's number from the input on, layers that only move values not counted.
+        nonnegative: whether no input can be below zero.
+        gates: the inputs of a product that weigh the remaining one.
+    """
+
+    first: bool = False
+    last: bool = False
+    index: int | None = None
+    nonnegative: bool = False
+    gates: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +56,7 @@ class Step:
         part: `""` for the whole operation, else `"linear"`, `"depthwise"`, `"activation"` ...
         call: how many earlier calls of the same operation there are in the graph (shared layers).
         linear: the linear part, where the step is one.
+        facts: what its place in the graph tells; filled in by `canonical`.
     """
 
     operation: Any
@@ -48,6 +68,7 @@ class Step:
     part: str = ""
     call: int = 0
     linear: LinearPart | None = None
+    facts: Facts = Facts()
 
     @property
     def type_name(self) -> str:

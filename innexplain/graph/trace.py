@@ -6,14 +6,14 @@ This file is the only one that walks Keras's own graph (`_keras_history`, `_inbo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
 from keras import tree
 
 from innexplain.errors import GraphError, ModelError
-from innexplain.graph.kinds import TENSOR, kind_of
+from innexplain.graph.kinds import MASK, TENSOR, kind_of
 from innexplain.graph.run import cast_step_function, run_opaque, run_operation
 from innexplain.graph.step import Entry, Exit, Graph, Path, Step, Value
 
@@ -119,6 +119,7 @@ class _Tracer:
         self.steps: list[Step] = []
         self.values: dict[int, Value] = {}
         self.calls: dict[int, int] = {}
+        self.masks: dict[int, set[int]] = {}
 
     def whole(self, model: Any) -> Graph:
         """The graph of the outermost model."""
@@ -130,7 +131,18 @@ class _Tracer:
             for i, (slot, t) in enumerate(zip(inputs, model.inputs, strict=True))
         )
         exits = tuple(Exit(slot, name) for slot, name in zip(outputs, names, strict=True))
-        return Graph(tuple(self.steps), entries, exits, self.values, _input_structure(model))
+        return Graph(self.marked(outputs), entries, exits, self.values, _input_structure(model))
+
+    def marked(self, outputs: Sequence[int]) -> tuple[Step, ...]:
+        """The steps, with those whose results are used as masks and for nothing else told apart."""
+        needed, steps = set(outputs), []
+        for step in reversed(self.steps):
+            if needed.intersection(step.outputs):
+                needed.update(set(step.inputs) - self.masks.get(step.outputs[0], set()))
+            else:
+                step = replace(step, kind=MASK)
+            steps.append(step)
+        return tuple(reversed(steps))
 
     def new(self, tensor: Any) -> int:
         """A fresh slot for a symbolic tensor."""
@@ -166,6 +178,7 @@ class _Tracer:
         flat = tree.flatten((args, kwargs))
         inputs = tuple(dict.fromkeys(a.index for a in flat if isinstance(a, Slot)))
         outputs = [self.new(t) for t in node.outputs]
+        self.masks[outputs[0]] = self.only_masks(args, kwargs, inputs)
         call = self.calls.get(id(operation), 0)
         self.calls[id(operation)] = call + 1
         self.steps.append(
@@ -180,6 +193,12 @@ class _Tracer:
             )
         )
         return outputs
+
+    def only_masks(self, args: Any, kwargs: dict[str, Any], inputs: Sequence[int]) -> set[int]:
+        """The inputs of a call that are truth values given as `mask=`, `attention_mask=` and the like."""
+        others = {name: value for name, value in kwargs.items() if not name.endswith("mask")}
+        used = {a.index for a in tree.flatten((args, others)) if isinstance(a, Slot)}
+        return {slot for slot in inputs if slot not in used and "float" not in self.values[slot].dtype}
 
     def nested_inputs(self, inner: Any, node: Any, slots: dict[int, int], path: Path) -> list[int] | None:
         """The slots that fill a nested model's inputs; `None` if it cannot be flattened."""

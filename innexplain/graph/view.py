@@ -8,7 +8,8 @@ import keras
 from keras import tree
 
 from innexplain.errors import HeadError
-from innexplain.graph.canonical import find_head, split, strip_head
+from innexplain.graph.canonical import split
+from innexplain.graph.head import find_head, strip_output
 from innexplain.graph.step import Graph
 from innexplain.graph.trace import trace
 
@@ -78,12 +79,12 @@ def model_wo_softmax(model: keras.Model) -> ModelView:
     (None, 3)
     """
     graph = split(trace(model))
-    found = [exit_.slot for exit_ in graph.exits if find_head(graph, exit_.slot) is not None]
+    found = [i for i, exit_ in enumerate(graph.exits) if find_head(graph, exit_.slot) is not None]
     if not found:
         raise HeadError(
             f"No output of the model {model.name!r} ends in a softmax or sigmoid that can be found. "
             "Use the model as it is; a softmax inside a Lambda or a subclassed model cannot be seen."
         )
-    for slot in found:
-        graph = strip_head(graph, slot)
+    for number in found:
+        graph = strip_output(graph, number)
     return ModelView(graph, model)

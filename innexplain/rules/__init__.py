@@ -1,6 +1,27 @@
-"""The backward mapping of one step: gradient, ReLU rules."""
+"""The backward mapping of one step: gradient, ReLU rules, relevance propagation, routing."""
 
 from innexplain.rules.base import Gradient, Rule
+from innexplain.rules.lrp import AlphaBeta, Bounded, Epsilon, Flat, Gamma, WSquare, Z, ZPlus, ZPlusFast
 from innexplain.rules.relu import DeconvReLU, GuidedReLU, ReLURule
+from innexplain.rules.routing import Gate, Pass, PositiveShares, Shares
 
-__all__ = ["DeconvReLU", "Gradient", "GuidedReLU", "ReLURule", "Rule"]
+__all__ = [
+    "AlphaBeta",
+    "Bounded",
+    "DeconvReLU",
+    "Epsilon",
+    "Flat",
+    "Gamma",
+    "Gate",
+    "Gradient",
+    "GuidedReLU",
+    "Pass",
+    "PositiveShares",
+    "ReLURule",
+    "Rule",
+    "Shares",
+    "WSquare",
+    "Z",
+    "ZPlus",
+    "ZPlusFast",
+]

@@ -1,0 +1,133 @@
+"""Layer-wise relevance propagation, as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from innexplain.composites.composite import Composite, Refuse, Row
+from innexplain.composites.predicates import index_between, is_first, is_linear, kind_is, type_is
+from innexplain.composites.presets import NO_DERIVATIVE
+from innexplain.errors import ArgumentError
+from innexplain.graph import kinds
+from innexplain.graph.step import Step
+from innexplain.rules import Gradient, Pass, PositiveShares, Rule, Shares
+from innexplain.rules.lrp import AlphaBeta, Bounded, Epsilon, Flat, Gamma, WSquare, Z, ZPlus, ZPlusFast
+from innexplain.rules.routing import Gate
+
+__all__ = ["RULE_NAMES", "Placement", "dense_and_rest", "everywhere", "lrp_composite", "positive_composite"]
+
+RULE_NAMES: dict[str, Rule] = {
+    "Z": Z(),
+    "ZIgnoreBias": Z(bias=False),
+    "Epsilon": Epsilon(),
+    "EpsilonIgnoreBias": Epsilon(bias=False),
+    "WSquare": WSquare(),
+    "Flat": Flat(),
+    "AlphaBeta": AlphaBeta(),
+    "AlphaBetaIgnoreBias": AlphaBeta(bias=False),
+    "Alpha2Beta1": AlphaBeta(),
+    "Alpha2Beta1IgnoreBias": AlphaBeta(bias=False),
+    "Alpha1Beta0": AlphaBeta(1.0, 0.0),
+    "Alpha1Beta0IgnoreBias": AlphaBeta(1.0, 0.0, bias=False),
+    "ZPlus": ZPlus(),
+    "ZPlusIgnoreBias": ZPlus(bias=False),
+    "ZPlusFast": ZPlusFast(),
+    "Gamma": Gamma(),
+    "GammaIgnoreBias": Gamma(bias=False),
+    "Bounded": Bounded(),
+    "gradient": Gradient(),
+    "pass": Pass(),
+    "relu": Pass(),
+}
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a method departs from its main rows; each given by a rule or its name.
+
+    Args:
+        input_layer_rule: for the layers that touch an input; `(low, high)` means the bounded rule.
+        until_layer_idx: up to and with this layer number, `until_layer_rule` is used.
+        until_layer_rule: see there.
+        bn_rule: for batch norms that nothing could be folded into; default: relevance passes.
+    """
+
+    input_layer_rule: Any = None
+    until_layer_idx: int | None = None
+    until_layer_rule: Any = None
+    bn_rule: Any = None
+
+    def rows(self, composite: Composite) -> tuple[Row, ...]:
+        """The rows to put before those of a composite."""
+        rows = []
+        if self.input_layer_rule is not None:
+            rows.append(Row(is_first, composite.resolve(_boxed(self.input_layer_rule))))
+        if (self.until_layer_idx is None) != (self.until_layer_rule is None):
+            raise ArgumentError(
+                "until_layer_idx and until_layer_rule go together. Received: "
+                f"until_layer_idx={self.until_layer_idx!r}, until_layer_rule={self.until_layer_rule!r}"
+            )
+        if self.until_layer_idx is not None:
+            rule = composite.resolve(self.until_layer_rule)
+            rows.append(Row(index_between(0, self.until_layer_idx), rule))
+        if self.bn_rule is not None:
+            rows.append(Row(type_is("BatchNormalization"), composite.resolve(self.bn_rule)))
+        return tuple(rows)
+
+
+def _boxed(rule: Any) -> Any:
+    return Bounded(*rule) if isinstance(rule, tuple) and len(rule) == 2 else rule
+
+
+def everywhere(rule: Rule) -> tuple[Row, ...]:
+    """One rule for every layer with a kernel."""
+    return (Row(is_linear, rule),)
+
+
+def _is_dense(step: Step) -> bool:
+    return is_linear(step) and type_is("Dense", "EinsumDense")(step)
+
+
+def dense_and_rest(dense: Rule, rest: Rule) -> tuple[Row, ...]:
+    """One rule for dense layers, another for convolutions."""
+    return (Row(_is_dense, dense), Row(is_linear, rest))
+
+
+def lrp_composite(
+    name: str, linear: Sequence[Row], sums: Rule | None = None, seed: str = "score"
+) -> Composite:
+    """A method of relevance propagation.
+
+    Args:
+        name: the analyzer's name.
+        linear: the rows for linear parts.
+        sums: the rule where values are added or averaged.
+        seed: what relevance starts from, see `BackwardModel`.
+    """
+    sums = Shares() if sums is None else sums
+    rows = (
+        *NO_DERIVATIVE,
+        Row(kind_is(kinds.RECURRENT), Refuse("there is no rule for recurrent layers")),
+        Row(kind_is(kinds.ATTENTION), Refuse("there is no rule for attention layers")),
+        Row(kind_is(kinds.WRAPPER), Refuse("a wrapper hides what is inside it")),
+        Row(kind_is(kinds.OPAQUE), Refuse("custom code: nothing is known of what it computes")),
+        *linear,
+        Row(kind_is(kinds.SUM, kinds.MEAN), sums),
+        Row(kind_is(kinds.LINEAR), Shares()),
+        Row(kind_is(kinds.WINNER, kinds.ROUTE), Gradient()),
+        Row(kind_is(kinds.SCALE, kinds.NORMALIZE, kinds.RELU, kinds.ACTIVATION), Pass()),
+        Row(_is_gated, Gate()),
+        Row(kind_is(kinds.PRODUCT), Refuse("a product of which neither factor is a gate (sigmoid)")),
+    )
+    return Composite(name, rows, named=RULE_NAMES, seed=seed, folded=True)
+
+
+def _is_gated(step: Step) -> bool:
+    return step.kind == kinds.PRODUCT and bool(step.facts.gates)
+
+
+def positive_composite(name: str, linear: Sequence[Row], seed: str) -> Composite:
+    """A method whose relevance never becomes negative."""
+    return lrp_composite(name, linear, PositiveShares(), seed)

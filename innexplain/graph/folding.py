@@ -1,0 +1,158 @@
+"""Fold batch norms and zero paddings into the linear part next to them.
+
+A batch norm at inference is `s * z + t`.  Behind a linear part it scales the kernel's output channels and
+shifts the bias; before one it scales the input channels, and the shift becomes a bias that differs at the
+border where zeros are padded.  Rules then see one linear map, whose output is what the network goes on with;
+a batch norm on its own would divide by numbers that have nothing to do with the score.
+The user's variables are read at each call and never changed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import keras
+from keras import ops
+
+from innexplain.graph.kinds import keras_type
+from innexplain.graph.linear import LinearPart
+from innexplain.graph.run import run_linear
+from innexplain.graph.step import Graph, Step
+
+__all__ = ["fold", "norm_coefficients"]
+
+Tensor = Any
+
+
+def fold(graph: Graph) -> Graph:
+    """The graph with zero paddings, then batch norms, folded wherever they touch a linear part alone."""
+    graph = _fold_all(graph, _is_padding, None)
+    return _fold_all(graph, _is_norm, _behind)
+
+
+def norm_coefficients(layer: Any, dtype: Any) -> tuple[Tensor, Tensor]:
+    """Scale and shift of a batch norm at inference: `s = gamma / sqrt(var + epsilon)`, `t = beta - s mean`."""
+    variance = ops.cast(layer.moving_variance, dtype)
+    scale = ops.rsqrt(variance + layer.epsilon)
+    if layer.scale:
+        scale = scale * ops.cast(layer.gamma, dtype)
+    shift = -scale * ops.cast(layer.moving_mean, dtype)
+    if layer.center:
+        shift = shift + ops.cast(layer.beta, dtype)
+    return scale, shift
+
+
+def _named(step: Step, *names: str) -> bool:
+    base = keras_type(step.operation)
+    return base is not None and base.__name__ in names and not step.part and len(step.inputs) == 1
+
+
+def _is_padding(step: Step) -> bool:
+    return _named(step, "ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D")
+
+
+def _is_norm(step: Step) -> bool:
+    return _named(step, "BatchNormalization")
+
+
+def _fold_all(graph: Graph, foldable: Any, behind: Any) -> Graph:
+    """Fold one step at a time until none is left that can be."""
+    done = False
+    while not done:
+        done = True
+        producers, consumers = graph.producers(), graph.consumers()
+        exits = {e.slot for e in graph.exits}
+        for step in filter(foldable, graph.steps):
+            before = producers.get(step.inputs[0])
+            after = consumers.get(step.outputs[0], [])
+            if behind and before and _alone(before, consumers, exits) and behind(before, step):
+                graph = _merge(graph, first=before, last=step, part=behind(before, step))
+            elif len(after) == 1 and step.outputs[0] not in exits and _ahead(step, after[0]):
+                graph = _merge(graph, first=step, last=after[0], part=_ahead(step, after[0]))
+            else:
+                continue
+            done = False
+            break
+    return graph
+
+
+def _alone(step: Step, consumers: dict[int, list[Step]], exits: set[int]) -> bool:
+    return len(consumers.get(step.outputs[0], [])) == 1 and step.outputs[0] not in exits
+
+
+def _merge(graph: Graph, first: Step, last: Step, part: LinearPart) -> Graph:
+    """Two steps in a row become one, in the place of the second."""
+    owner = first if first.linear is not None else last
+    merged = replace(
+        owner, inputs=first.inputs, outputs=last.outputs, function=run_linear(part), linear=part
+    )
+    return graph.with_steps([merged if s is last else s for s in graph.steps if s is not first])
+
+
+def _behind(before: Step, norm: Step) -> LinearPart | None:
+    """The linear part with the batch norm behind it folded in, if that is possible."""
+    part = before.linear
+    if part is None or part.out_axes is None or not _same_axis(norm, part):
+        return None
+    return replace(part, adjust=(*part.adjust, _scale_outputs(part, norm.operation)))
+
+
+def _ahead(step: Step, after: Step) -> LinearPart | None:
+    """The linear part with the padding or batch norm ahead of it folded in, if that is possible."""
+    part = after.linear
+    if part is None:
+        return None
+    if _is_padding(step):
+        return replace(part, apply=_padded(part, step.operation))
+    if part.in_axes is None or not _same_axis(step, part):
+        return None
+    return replace(part, adjust=(*part.adjust, _scale_inputs(part, step.operation)))
+
+
+def _same_axis(norm: Step, part: LinearPart) -> bool:
+    """Whether a batch norm works on the channels of the linear part."""
+    axis = norm.operation.axis
+    axis = axis[0] if isinstance(axis, (list, tuple)) else axis
+    rank = norm.operation.input_spec.ndim
+    channels = part.bias_axis if part.bias_axis is not None else -1
+    return rank is not None and axis % rank == channels % rank
+
+
+def _padded(part: LinearPart, padding: keras.layers.Layer) -> Any:
+    return lambda x, kernel: part.apply(padding(x), kernel)
+
+
+def _along(vector: Tensor, axes: tuple[int, ...], kernel: Tensor) -> Tensor:
+    """A vector over channels in a shape that broadcasts to the kernel's."""
+    shape = [kernel.shape[i] if i in axes else 1 for i in range(len(kernel.shape))]
+    return ops.reshape(vector, shape)
+
+
+def _over_channels(vector: Tensor, part: LinearPart, rank: int) -> Tensor:
+    return ops.reshape(vector, (1, -1, *[1] * (rank - 2))) if part.bias_axis == 1 else vector
+
+
+def _scale_outputs(part: LinearPart, norm: Any) -> Any:
+    axes = part.out_axes or ()
+
+    def change(x: Tensor, kernel: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
+        scale, shift = norm_coefficients(norm, x.dtype)
+        wide_scale, wide_shift = (_over_channels(v, part, len(x.shape)) for v in (scale, shift))
+        kernel = kernel * _along(scale, axes, kernel)
+        return kernel, wide_shift if bias is None else bias * wide_scale + wide_shift
+
+    return change
+
+
+def _scale_inputs(part: LinearPart, norm: Any) -> Any:
+    axes = part.in_axes or ()
+
+    def change(x: Tensor, kernel: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
+        scale, shift = norm_coefficients(norm, x.dtype)
+        shifts = ops.zeros_like(x[:1]) + _over_channels(shift, part, len(x.shape))
+        moved = part.apply(shifts, kernel)  # zeros that are padded are not shifted
+        kernel = kernel * _along(scale, axes, kernel)
+        return kernel, moved if bias is None else bias + moved
+
+    return change

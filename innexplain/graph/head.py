@@ -1,0 +1,90 @@
+"""The softmax or sigmoid that an output ends in: find it, and take it off."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from innexplain.graph.kinds import ACTIVATION, ROUTE, activation_name
+from innexplain.graph.step import Exit, Graph, Step
+
+__all__ = ["find_head", "head_name", "mark_head", "strip_head", "strip_output"]
+
+# Operations that only rearrange what a softmax gives, so that it is still the last non-linearity.
+_TRANSPARENT = (
+    "Reshape", "Flatten", "Permute", "Identity", "Dropout", "Activation", "Squeeze", "ExpandDims",
+    "Transpose", "Cast", "InputLayer", "ActivityRegularization",
+)  # fmt: skip
+
+
+def head_name(step: Step) -> str | None:
+    """`"softmax"` or `"sigmoid"` if that is what a step does."""
+    if step.kind != ACTIVATION:
+        return None  # a class or function of that name, of unknown content; or one that was taken off
+    name = step.type_name
+    if step.part == "activation" or name == "Activation":
+        name = activation_name(step.operation.activation)
+    name = name.lower().removesuffix("_v2")  # TensorFlow's own function is called softmax_v2
+    return name if name in ("softmax", "sigmoid") else None
+
+
+def _tail(graph: Graph, slot: int) -> list[Step]:
+    """The steps from the softmax or sigmoid that an output ends in to that output; none if there is none."""
+    producers = graph.producers()
+    step, tail = producers.get(slot), []
+    while step is not None and head_name(step) is None:
+        if step.type_name not in _TRANSPARENT or step.kind != ROUTE or len(step.inputs) != 1:
+            return []
+        tail.append(step)
+        step = producers.get(step.inputs[0])
+    return [] if step is None else [step, *reversed(tail)]
+
+
+def find_head(graph: Graph, slot: int) -> Step | None:
+    """The softmax or sigmoid step that an output ends in, seen through reshapes and the like."""
+    tail = _tail(graph, slot)
+    return tail[0] if tail else None
+
+
+def _taken_off(head: Step) -> Step:
+    return replace(head, inputs=head.inputs[:1], function=lambda z: [z], kind=ROUTE, part="stripped head")
+
+
+def strip_head(graph: Graph, slot: int) -> Graph:
+    """The graph with the final softmax or sigmoid of an output replaced by nothing."""
+    head = find_head(graph, slot)
+    if head is None:
+        return graph
+    passed = _taken_off(head)
+    return graph.with_steps([passed if step is head else step for step in graph.steps])
+
+
+def strip_output(graph: Graph, number: int) -> Graph:
+    """The graph with the head of one output taken off; all other readers still get the softmax."""
+    exit_ = graph.exits[number]
+    tail = _tail(graph, exit_.slot)
+    if not tail:
+        return graph
+    values, renamed, copies = dict(graph.values), {}, []
+    fresh = 1 + max(slot for step in graph.steps for slot in (*step.outputs, *step.inputs))
+    for step in (_taken_off(tail[0]), *tail[1:]):
+        inputs = tuple(renamed.get(slot, slot) for slot in step.inputs)
+        for slot in step.outputs:
+            renamed[slot], fresh = fresh, fresh + 1
+            if slot in values:
+                values[renamed[slot]] = values[slot]
+        copies.append(replace(step, inputs=inputs, outputs=tuple(renamed[s] for s in step.outputs)))
+    exits = list(graph.exits)
+    exits[number] = Exit(renamed[exit_.slot], exit_.name)
+    return _needed(replace(graph, steps=(*graph.steps, *copies), exits=tuple(exits), values=values))
+
+
+def _needed(graph: Graph) -> Graph:
+    """The graph without the steps that no output depends on."""
+    kept = {id(step) for exit_ in graph.exits for step in graph.ancestors(exit_.slot).steps}
+    return graph.with_steps([step for step in graph.steps if id(step) in kept])
+
+
+def mark_head(graph: Graph, head: Step) -> Graph:
+    """A softmax that the caller wants explained is part of the score, not a layer to refuse."""
+    marked = replace(head, part="head")
+    return graph.with_steps([marked if step is head else step for step in graph.steps])

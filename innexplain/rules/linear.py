@@ -1,0 +1,165 @@
+"""One generic backward for every rule of layer-wise relevance propagation on a linear part.
+
+A rule says which groups of contributions there are.  A group has terms `x_t, w_t`, a bias `b`, and a weight
+`c`; its share of the relevance is
+
+    R_i += c * sum_t x_t,i * sum_j w_t,ij * R_j / (sum_t sum_i' x_t,i' w_t,i'j + b_j)
+
+and the bias takes `c * sum_j b_j R_j / (...)` with it, which is what `absorbed` tells.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from keras import ops
+
+from innexplain.graph.linear import LinearPart
+from innexplain.graph.run import carry_mask
+from innexplain.graph.step import Step
+from innexplain.numerics import late, negative, positive, safe_divide, stabilise, vjp, widen
+from innexplain.rules.base import Pullback, Rule
+
+__all__ = ["Group", "Linear", "LinearRule"]
+
+Tensor = Any
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Contributions that share relevance among themselves.
+
+    Args:
+        terms: pairs of an input and a kernel.
+        bias: what else belongs to the denominator.
+        weight: the factor of the group.
+        epsilon: pushes the denominator away from zero.
+        sign: 1 or -1 if only outputs with `z >= 0` or `z < 0` take part, 0 for all.
+    """
+
+    terms: tuple[tuple[Tensor, Tensor], ...]
+    bias: Tensor | None = None
+    weight: float = 1.0
+    epsilon: float = 0.0
+    sign: int = 0
+
+
+class Linear:
+    """A linear part at work on an input: what rules build their groups from.
+
+    Args:
+        part: the linear part.
+        x: the input, in the accumulation dtype.
+        nonnegative: whether x is known to hold nothing below zero.
+    """
+
+    def __init__(self, part: LinearPart, x: Tensor, nonnegative: bool) -> None:
+        self.part = part
+        self.x = x
+        self.nonnegative = nonnegative
+        self.kernel, self.bias = part.weights(x)
+        kernel = self.kernel
+        (self.z,), self._pull = vjp(lambda v: [part.apply(v, kernel)], x)
+
+    @cached_property
+    def total(self) -> Tensor:
+        """`z` with the bias."""
+        return self.z if self.bias is None else self.z + self.bias
+
+    @cached_property
+    def x_parts(self) -> tuple[Tensor, Tensor | None]:
+        """`max(x, 0)` and `min(x, 0)`; `None` for a part that is known to be zero."""
+        return (self.x, None) if self.nonnegative else (positive(self.x), negative(self.x))
+
+    @cached_property
+    def kernel_parts(self) -> tuple[Tensor, Tensor]:
+        """`max(w, 0)` and `min(w, 0)`."""
+        return positive(self.kernel), negative(self.kernel)
+
+    @cached_property
+    def bias_parts(self) -> tuple[Tensor | None, Tensor | None]:
+        """`max(b, 0)` and `min(b, 0)`."""
+        return (None, None) if self.bias is None else (positive(self.bias), negative(self.bias))
+
+    def pairs(self, with_positive: Tensor, with_negative: Tensor) -> tuple[tuple[Tensor, Tensor], ...]:
+        """Terms that meet positive inputs with one kernel and negative inputs with another."""
+        above, below = self.x_parts
+        first = ((above, with_positive),)
+        return first if below is None else (*first, (below, with_negative))
+
+    def quotient(self, group: Group, r: Tensor) -> tuple[Tensor, list[Any]]:
+        """`R / denominator` of a group, and the pullback of each of its terms."""
+        z, pulls = None, []
+        for x, kernel in group.terms:
+            value, pull = self._map(x, kernel, r)
+            z = value if z is None else z + value
+            pulls.append(pull)
+        if group.bias is not None:
+            z = z + group.bias
+        if group.sign:
+            chosen = self.total >= 0 if group.sign > 0 else self.total < 0
+            r = ops.where(chosen, r, ops.zeros_like(r))
+        return group.weight * safe_divide(r, stabilise(z, group.epsilon)), pulls
+
+    def _map(self, x: Tensor, kernel: Tensor, r: Tensor) -> tuple[Tensor, Any]:
+        if x is self.x and kernel is self.kernel:
+            return self.z, self._pull
+        part = self.part
+        (value,), pull = vjp(lambda v: [part.apply(v, kernel)], late(x, r))
+        return value, pull
+
+
+@dataclass(frozen=True, eq=False)
+class LinearPullback:
+    """How relevance goes back through a linear part, and how much of it the bias keeps."""
+
+    rule: LinearRule
+    linear: Linear
+
+    def __call__(self, relevances: Sequence[Tensor | None]) -> list[Tensor | None]:
+        """The relevance of the input."""
+        (r,) = relevances
+        answer = None
+        for group in self.rule.groups(self.linear):
+            s, pulls = self.linear.quotient(group, r)
+            for (x, _), pull in zip(group.terms, pulls, strict=True):
+                share = x * pull([s])[0]
+                answer = share if answer is None else answer + share
+        return [answer]
+
+    def absorbed(self, relevances: Sequence[Tensor | None]) -> Tensor:
+        """The relevance that biases take, one number a sample."""
+        (r,) = relevances
+        total = ops.zeros(ops.shape(r)[:1], r.dtype)
+        for group in self.rule.groups(self.linear):
+            if group.bias is not None:
+                s, _ = self.linear.quotient(group, r)
+                total = total + ops.sum(ops.reshape(s * group.bias, (ops.shape(r)[0], -1)), axis=-1)
+        return total
+
+
+@dataclass(frozen=True)
+class LinearRule(Rule):
+    """A rule for linear parts, made of groups of contributions."""
+
+    def suits(self, step: Step) -> bool:
+        """Linear parts only."""
+        return step.linear is not None
+
+    @abstractmethod
+    def groups(self, linear: Linear) -> list[Group]:
+        """The groups among which relevance is shared."""
+
+    def forward(self, step: Step, *inputs: Tensor) -> tuple[list[Tensor], Pullback]:
+        """Run the linear part once; its output serves the rule as well."""
+        (x,) = inputs
+        if step.linear is None:
+            raise TypeError(f"{self.name} needs a linear part; {step} has none")
+        linear = Linear(step.linear, widen(x), step.facts.nonnegative)
+        if linear.x is x:
+            return [carry_mask(x, linear.total)], LinearPullback(self, linear)
+        return step.function(x), LinearPullback(self, linear)

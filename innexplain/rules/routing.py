@@ -1,0 +1,144 @@
+"""How relevance goes through steps without a kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from keras import ops
+
+from innexplain.graph.kinds import SUM
+from innexplain.graph.step import Step
+from innexplain.numerics import negative, positive, safe_divide, stabilise, vjp, widen
+from innexplain.rules.base import Pullback, Rule
+
+__all__ = ["Gate", "Pass", "PositiveShares", "Shares"]
+
+Tensor = Any
+
+
+def _wide_vjp(step: Step, inputs: Sequence[Tensor]) -> tuple[list[Tensor], Pullback, list[Tensor]]:
+    """The step's outputs and its pullback, with inputs and arithmetic in the accumulation dtype."""
+    outputs, pullback = vjp(step.function, *inputs)
+    return outputs, pullback, [widen(x) for x in inputs]
+
+
+@dataclass(frozen=True)
+class Pass(Rule):
+    """Relevance goes on unchanged: activations, normalisations with their statistics held constant.
+
+    `y_i = s_i x_i + t_i` has one contribution an output, so that every rule that shares relevance among
+    contributions hands all of it on.  Where input and output differ in shape (broadcasting), the
+    contributions that are summed share it in proportion.
+    """
+
+    def forward(self, step: Step, *inputs: Tensor) -> tuple[list[Tensor], Pullback]:
+        """Run the step; tell the signal from masks and constants by its being the first input."""
+        outputs = step.function(*inputs)
+        if tuple(outputs[0].shape)[1:] == tuple(inputs[0].shape)[1:]:
+            rest = [None] * (len(inputs) - 1)
+            return outputs, lambda relevances: [relevances[0], *rest]
+        return Shares().forward(step, *inputs)
+
+
+@dataclass(frozen=True)
+class Shares(Rule):
+    """`R_i = c_i / (sum_i' c_i' + epsilon sign) R` with `c_i` what each input contributes to an output.
+
+    Where every contribution is zero the shares are equal, so that rules that do not look at values
+    (flat, w^2) lose nothing.
+
+    Args:
+        epsilon: pushes the sum away from zero.
+    """
+
+    epsilon: float = 1e-7
+
+    def forward(self, step: Step, *inputs: Tensor) -> tuple[list[Tensor], Pullback]:
+        """Run the step under a tape; it is linear in its inputs."""
+        outputs, pull, wide = _wide_vjp(step, inputs)
+        weight, pull_equal, size = _equal(step, inputs)
+
+        def pullback(relevances: Sequence[Tensor | None]) -> list[Tensor | None]:
+            (r,) = relevances
+            nothing = ops.equal(size, 0)
+            zeros = ops.zeros_like(r)
+            z = stabilise(widen(outputs[0]), self.epsilon)
+            shared = pull([ops.where(nothing, zeros, safe_divide(r, z))])
+            equal = pull_equal([ops.where(nothing, r / weight, zeros)])
+            return [
+                None if g is None else x * g + e for x, g, e in zip(wide, shared, equal, strict=True)
+            ]
+
+        return outputs, pullback
+
+
+def _equal(step: Step, inputs: Sequence[Tensor]) -> tuple[Any, Pullback, Tensor]:
+    """What equal shares need: the number of shares, their pullback, and the size of contributions."""
+    sizes = [ops.abs(widen(x)) for x in inputs]
+    if step.kind == SUM:
+        (size,), pull = vjp(lambda *xs: [sum(xs[1:], xs[0])], *sizes)
+        return float(len(inputs)), pull, size
+    (size,), pull = vjp(step.function, *sizes)
+    (count,) = step.function(*[ops.ones_like(s) for s in sizes])
+    return widen(count), pull, widen(size)
+
+
+@dataclass(frozen=True)
+class PositiveShares(Rule):
+    """Only inputs that contribute positively get relevance: `R_i = c_i+ / sum_i' c_i'+ R`.
+
+    Where none does, nothing is passed on.  For methods whose relevance must not become negative.
+    """
+
+    def forward(self, step: Step, *inputs: Tensor) -> tuple[list[Tensor], Pullback]:
+        """Run the step; its positive and negative halves are linear."""
+        outputs, pull, wide = _wide_vjp(step, inputs)
+        halves = [(positive(x), negative(x)) for x in wide]
+
+        def pullback(relevances: Sequence[Tensor | None]) -> list[Tensor | None]:
+            (r,) = relevances
+            ones = pull([ops.ones_like(r)])  # signs of the coefficients: Subtract takes, Add gives
+            chosen = [ops.where(g >= 0, p, n) for (p, n), g in zip(halves, ones, strict=True)]
+            (z,) = step.function(*chosen)
+            shared = pull([safe_divide(r, widen(z))])
+            return [c * g for c, g in zip(chosen, shared, strict=True)]
+
+        return outputs, pullback
+
+
+@dataclass(frozen=True)
+class Gate(Rule):
+    """A product of a signal and gates: the gates are constants, relevance follows the signal.
+
+    Squeeze-and-excitation, swish written as `x * sigmoid(x)`, attention weights times values.
+
+    Args:
+        epsilon: pushes the denominator away from zero where the product also sums (`Dot`).
+    """
+
+    epsilon: float = 1e-7
+
+    def forward(self, step: Step, *inputs: Tensor) -> tuple[list[Tensor], Pullback]:
+        """Run the step as a linear map of its signal."""
+        position = next(i for i, slot in enumerate(step.inputs) if slot not in step.facts.gates)
+        signal = inputs[position]
+
+        def of_signal(x: Tensor) -> list[Tensor]:
+            return step.function(*inputs[:position], x, *inputs[position + 1 :])
+
+        outputs, pull = vjp(of_signal, signal)
+        same = tuple(outputs[0].shape)[1:] == tuple(signal.shape)[1:]
+
+        def pullback(relevances: Sequence[Tensor | None]) -> list[Tensor | None]:
+            (r,) = relevances
+            answer: list[Tensor | None] = [None] * len(inputs)
+            if same and step.type_name == "Multiply":
+                answer[position] = r
+            else:
+                z = stabilise(widen(outputs[0]), self.epsilon)
+                answer[position] = widen(signal) * pull([safe_divide(r, z)])[0]
+            return answer
+
+        return outputs, pullback
