@@ -121,6 +121,20 @@ def _distinct(inputs: Sequence[Tensor]) -> list[Tensor]:
     return answer
 
 
+def _half_scale(targets: Sequence[Tensor], seeds: Sequence[Tensor]) -> Tensor | None:
+    """A power of two that brings cotangents into the narrow range of half precision; `None` elsewhere.
+
+    The product is linear in them, so that they can be divided before and multiplied after: a derivative of
+    1e-8 would otherwise become zero on its way through a layer that computes in float16.
+    """
+    if all(keras.backend.standardize_dtype(y.dtype) != "float16" for y in targets):
+        return None
+    largest = keras.ops.max(keras.ops.stack([keras.ops.max(keras.ops.abs(r)) for r in seeds]))
+    usable = keras.ops.logical_and(largest > 0, largest < float("inf"))
+    exponent = keras.ops.floor(keras.ops.log2(keras.ops.where(usable, largest, 1.0)))
+    return keras.ops.cast(keras.ops.power(2.0, exponent), seeds[0].dtype)
+
+
 def vjp(function: Callable[..., Sequence[Tensor]], *inputs: Tensor) -> tuple[list[Tensor], Pullback]:
     """Run `function` and return its outputs with its vector-Jacobian product.
 
@@ -145,20 +159,18 @@ def vjp(function: Callable[..., Sequence[Tensor]], *inputs: Tensor) -> tuple[lis
 
     def pullback(cotangents: Sequence[Tensor | None]) -> list[Tensor | None]:
         pairs = [
-            (y, cast_like(r, y))
-            for y, r in zip(outputs, cotangents, strict=True)
-            if r is not None and is_float(y.dtype)
+            (y, r) for y, r in zip(outputs, cotangents, strict=True) if r is not None and is_float(y.dtype)
         ]
         if not pairs or not watched:
             return [None] * len(inputs)
         targets, seeds = (list(column) for column in zip(*pairs, strict=True))
+        scale = _half_scale(targets, seeds)
+        seeds = [cast_like(r if scale is None else r / scale, y) for y, r in zip(targets, seeds, strict=True)]
         found = iter(tape.gradient(targets, watched, output_gradients=seeds))
         gradients = [next(found) if is_float(x.dtype) else None for x in inputs]
         # Of a gather, TensorFlow gives slices and not a tensor.
         gradients = [tf.convert_to_tensor(g) if isinstance(g, tf.IndexedSlices) else g for g in gradients]
-        return [
-            None if g is None else keras.ops.cast(g, accumulation_dtype(x.dtype))
-            for g, x in zip(gradients, inputs, strict=True)
-        ]
+        gradients = [None if g is None else widen(g) for g in gradients]
+        return [g if g is None or scale is None else g * scale for g in gradients]
 
     return outputs, pullback

@@ -134,7 +134,13 @@ class CallableTarget(Target):
         return np.full(n, MAX, "int32")
 
     def score(self, outputs: Tensor, data: Tensor) -> tuple[Tensor, Tensor]:
-        score = ops.convert_to_tensor(self.function(outputs))
+        try:
+            score = ops.convert_to_tensor(self.function(outputs))
+        except (TypeError, ValueError) as error:
+            raise ArgumentError(
+                "A callable neuron_selection_mode must take the outputs and give a score per sample, with "
+                f"keras.ops. Received: one that fails on outputs of shape {tuple(outputs.shape)}: {error}"
+            ) from error
         if len(score.shape) == 2 and score.shape[-1] == 1:
             score = ops.reshape(score, (-1,))
         if len(score.shape) != 1:
@@ -189,7 +195,10 @@ def _ravel(selection: tuple[Any, ...], output_shape: tuple[int, ...]) -> int:
 
 
 def _check_index(selection: Any, n: int, units: int) -> np.ndarray:
-    index = np.asarray(selection)
+    try:
+        index = np.asarray(selection)
+    except (TypeError, ValueError):  # lists of unequal length
+        index = np.asarray(np.nan)
     if index.dtype.kind not in "iu" or index.ndim > 1 or (index.ndim == 1 and len(index) != n):
         raise ArgumentError(
             f"neuron_selection must be an int, or a list of {n} ints, one per sample. "

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from innexplain.analyzers.base import Analyzer
-from innexplain.analyzers.core import Core, Options, Result, Rows
+from innexplain.analyzers.core import Core, Options, Request, Result, Rows, total
 from innexplain.composites import DECONVNET, GUIDED_BACKPROP, Composite
 from innexplain.errors import ArgumentError
 from innexplain.graph.step import Entry
@@ -26,6 +26,13 @@ __all__ = [
     "sensitivity",
 ]
 
+# What relevance sums to if nothing is lost, by the seed that it starts from.
+_PROMISED: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "one": np.ones_like,
+    "score": lambda score: score,
+    "positive_score": lambda score: np.maximum(score, 0),
+}
+
 Finish = Callable[[np.ndarray, np.ndarray, Entry], np.ndarray]
 
 
@@ -38,10 +45,13 @@ class BackwardAnalyzer(Analyzer):
         self.finish = finish
         self.gradient_like = finish is None
 
-    def explain(self, rows: Rows, data: np.ndarray, batch_size: int, tick: Any) -> Result:
+    def explain(self, rows: Rows, data: np.ndarray, request: Request) -> Result:
         """Explain rows, see `Analyzer.explain`."""
-        result = self.core.relevance(rows, data, batch_size)
-        tick(len(data))
+        composite = self.core.composite
+        result = self.core.relevance(rows, data, request.batch_size, request.record)
+        request.tick(len(data))
+        if composite is not None and composite.relevance:
+            result.gap = _PROMISED[composite.seed](result.score) - total(result.maps)
         if self.finish is not None:
             explained = zip(self.core.of_explained(rows), result.maps, self.core.explained, strict=True)
             result.maps = [self.finish(x, r, entry) for x, r, entry in explained]
@@ -61,7 +71,7 @@ def gradient(model: Any, options: Options, *, postprocess: str | None = None) ->
         "abs": lambda x, r, entry: np.abs(r),
         "square": lambda x, r, entry: np.square(r),
     }
-    if postprocess not in done:
+    if not (postprocess is None or isinstance(postprocess, str)) or postprocess not in done:
         raise ArgumentError(
             f"postprocess must be None, 'abs' or 'square'. Received: postprocess={postprocess!r}"
         )

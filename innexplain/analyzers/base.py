@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
 import numpy as np
 
-from innexplain.analyzers.core import Core, Result, Rows
+from innexplain.analyzers.core import Core, Request, Result, Rows, total
 from innexplain.analyzers.inputs import batches_of, is_dataset
 from innexplain.composites import Assignment
 from innexplain.errors import ArgumentError, InnexplainWarning, InputError
@@ -55,14 +56,13 @@ class Analyzer(ABC):
         return tuple(str(a.step) for a in self.assignments if isinstance(a.rule, ReLURule))
 
     @abstractmethod
-    def explain(self, rows: Rows, data: np.ndarray, batch_size: int, tick: Any) -> Result:
+    def explain(self, rows: Rows, data: np.ndarray, request: Request) -> Result:
         """Explain rows that are already checked.
 
         Args:
             rows: one array an entry of the graph.
             data: the target's data, one row a sample.
-            batch_size: the most rows in one call of the model.
-            tick: to be called with the number of rows done.
+            request: how many rows at a time, and what to tell besides.
         """
 
     def analyze(
@@ -72,6 +72,7 @@ class Analyzer(ABC):
         batch_size: int = 32,
         progress: bool = False,
         return_info: bool = False,
+        return_layers: Sequence[Any] = (),
     ) -> Any:
         """Explain the model's decision on every sample of x.
 
@@ -87,7 +88,12 @@ class Analyzer(ABC):
             return_info: whether to return `(answer, info)`, with `info` a dict of arrays (n,):
                 `"score"`, the explained score; `"neuron"`, the index of the explained neuron, or -1;
                 `"sum"`, the sum of the attribution; `"gap"`, score minus the sum that the method
-                promises, `None` if it promises nothing.
+                promises, `None` if it promises nothing. Methods that go backwards add dicts by step:
+                `"steps"`, the sum of what leaves each step towards the input; `"absorbed"`, what its
+                bias keeps; and `"layers"`.
+            return_layers: layers, names or paths of steps whose relevance `info["layers"]` holds, in the
+                shape of their output (of a convolution with a folded batch norm, that of the batch
+                norm); implies `return_info`.
 
         Returns:
             numpy arrays in x's structure and shape, in x's dtype where that is a float, never
@@ -106,31 +112,34 @@ class Analyzer(ABC):
             (2, 4)
         """
         _check_batch_size(batch_size)
-        if is_dataset(x):
-            answer, info = self._analyze_dataset(x, neuron_selection, batch_size, progress)
-        else:
-            answer, info = self._analyze_arrays(x, neuron_selection, batch_size, progress)
-        return (answer, info) if return_info else answer
+        kept = self.core.slots(return_layers)
+        detailed = bool(return_info or kept)
+        request = Request(batch_size, record=tuple(kept.values()) if detailed else None)
+        analyze = self._analyze_dataset if is_dataset(x) else self._analyze_arrays
+        answer, info = analyze(x, neuron_selection, request, progress)
+        info["layers"] = {name: info["layers"][str(slot)] for name, slot in kept.items()}
+        return (answer, info) if detailed else answer
 
     def _analyze_arrays(
-        self, x: Any, selection: Any, batch_size: int, progress: bool
+        self, x: Any, selection: Any, request: Request, progress: bool
     ) -> tuple[Any, dict[str, Any]]:
+        batch_size = request.batch_size
         arrays, leaves, repack = self.core.read(x)
         n = len(arrays[0])
         data = self.core.target.data(selection, n, self.core.output_shape(arrays))
         bar = keras.utils.Progbar(n * self.rows_per_sample, unit_name="row") if progress else None
-        tick = bar.add if bar else lambda rows: None
+        request = replace(request, tick=bar.add) if bar else request
         parts = []
         for start in range(0, n, batch_size):
             block = [a[start : start + batch_size] for a in arrays]
             rows = self.core.rows(block)
-            parts.append(self.explain(rows, data[start : start + batch_size], batch_size, tick))
+            parts.append(self.explain(rows, data[start : start + batch_size], request))
         result = Result.join(parts)
         answer = [self._mirror(result, index, leaf, n) for index, leaf in enumerate(leaves)]
         return repack(answer), _info(result)
 
     def _analyze_dataset(
-        self, dataset: Any, selection: Any, batch_size: int, progress: bool
+        self, dataset: Any, selection: Any, request: Request, progress: bool
     ) -> tuple[Any, dict[str, Any]]:
         """Batch by batch, so that only the answer has to fit into memory."""
         bar = keras.utils.Progbar(_length(dataset), unit_name="batch") if progress else None
@@ -138,7 +147,7 @@ class Analyzer(ABC):
         for batch in batches_of(dataset):
             n = len(keras.tree.flatten(batch)[0])
             chosen = _slice_selection(selection, done, n)
-            answer, info = self._analyze_arrays(batch, chosen, batch_size, False)
+            answer, info = self._analyze_arrays(batch, chosen, request, False)
             answers.append(answer)
             infos.append(info)
             done += n
@@ -187,16 +196,22 @@ def _float_dtype(leaf: Any) -> np.dtype:
 
 
 def _info(result: Result) -> dict[str, Any]:
-    n = len(result.score)
-    total = sum(m.reshape(n, -1).sum(axis=1, dtype="float64") for m in result.maps)
-    return {"score": result.score, "neuron": result.neuron, "sum": total, "gap": result.gap}
+    details = result.details
+    return {
+        "score": result.score,
+        "neuron": result.neuron,
+        "sum": total(result.maps),
+        "gap": result.gap,
+        "steps": details.get("sums", {}),
+        "absorbed": details.get("absorbed", {}),
+        "layers": details.get("layers", {}),
+    }
 
 
 def _join_infos(infos: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        key: None if infos[0][key] is None else np.concatenate([info[key] for info in infos])
-        for key in infos[0]
-    }
+    return keras.tree.map_structure(
+        lambda *column: None if column[0] is None else np.concatenate(column), *infos
+    )
 
 
 def _length(dataset: Any) -> int | None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from innexplain.analyzers.base import Analyzer
-from innexplain.analyzers.core import Core, Options, Result, Rows
+from innexplain.analyzers.core import Core, Options, Request, Result, Rows
 from innexplain.analyzers.wrappers import check_seed, sample_rng
 
 __all__ = ["Input", "Random"]
@@ -21,11 +21,11 @@ class Input(Analyzer):
     def __init__(self, model: Any, options: Options) -> None:
         super().__init__(Core(model, options, composite=None))
 
-    def explain(self, rows: Rows, data: np.ndarray, batch_size: int, tick: Any) -> Result:
+    def explain(self, rows: Rows, data: np.ndarray, request: Request) -> Result:
         """Explain rows, see `Analyzer.explain`."""
-        result = self.core.score(rows, data, batch_size)
+        result = self.core.score(rows, data, request.batch_size)
         result.maps = self.core.of_explained(rows)
-        tick(len(data))
+        request.tick(len(data))
         return result
 
 
@@ -42,9 +42,9 @@ class Random(Analyzer):
         super().__init__(Core(model, options, composite=None))
         self.seed = check_seed(seed)
 
-    def explain(self, rows: Rows, data: np.ndarray, batch_size: int, tick: Any) -> Result:
+    def explain(self, rows: Rows, data: np.ndarray, request: Request) -> Result:
         """Explain rows, see `Analyzer.explain`."""
-        result = self.core.score(rows, data, batch_size)
+        result = self.core.score(rows, data, request.batch_size)
         explained = self.core.of_explained(rows)
         noise = [
             [rng.standard_normal(row.shape[1:]) for row in explained]
@@ -54,5 +54,5 @@ class Random(Analyzer):
             np.stack(column).astype(row.dtype)
             for column, row in zip(zip(*noise, strict=True), explained, strict=True)
         ]
-        tick(len(data))
+        request.tick(len(data))
         return result

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
+from keras import ops, tree
 
 from innexplain.analyzers.inputs import check_arrays, flatten_inputs
-from innexplain.backward import BackwardModel, fixed_batch
+from innexplain.backward import BackwardModel, fixed_batch, naming_failures
 from innexplain.composites import GRADIENT, Assignment, Composite
 from innexplain.errors import GraphError, InputError
 from innexplain.graph.canonical import Canonical, canonical
-from innexplain.graph.step import Entry, Graph
+from innexplain.graph.step import Entry, Graph, Step
 from innexplain.graph.trace import opaque_graph, trace
 from innexplain.graph.view import run_forward
 from innexplain.targets import IndexTarget, make_target
 
-__all__ = ["Core", "Options", "Rows", "Result"]
+__all__ = ["Core", "Options", "Request", "Result", "Rows", "total"]
 
 Rows = list[np.ndarray]
 
@@ -42,6 +42,21 @@ class Options:
     check_only: bool = False
 
 
+@dataclass(frozen=True)
+class Request:
+    """How an analyzer is to work.
+
+    Args:
+        batch_size: the most rows in one call of the model.
+        tick: to be called with the number of rows done.
+        record: slots whose relevance is to be kept, where a record of the pass is wanted.
+    """
+
+    batch_size: int = 32
+    tick: Callable[[int], None] = lambda rows: None
+    record: tuple[int, ...] | None = None
+
+
 @dataclass
 class Result:
     """What a pass over some samples gives, one row a sample.
@@ -51,23 +66,29 @@ class Result:
         score: the explained score.
         neuron: the explained neuron, -1 where there is no single one.
         gap: score minus what the attribution should sum to, for methods with such a promise.
+        details: what a recorded pass tells besides: `sums` and `absorbed` by step, `layers` by slot.
     """
 
     maps: Rows
     score: np.ndarray
     neuron: np.ndarray
     gap: np.ndarray | None = None
+    details: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
 
     @staticmethod
     def join(parts: list[Result]) -> Result:
         """The results of successive batches as one."""
-        first = parts[0]
-        return Result(
-            [np.concatenate(column) for column in zip(*(p.maps for p in parts), strict=True)],
-            np.concatenate([p.score for p in parts]),
-            np.concatenate([p.neuron for p in parts]),
-            None if first.gap is None else np.concatenate([p.gap for p in parts]),  # type: ignore[misc]
-        )
+        columns = [vars(part) for part in parts]
+        return parts[0] if len(parts) == 1 else Result(**tree.map_structure(_join, *columns))
+
+
+def total(maps: Rows) -> np.ndarray:
+    """The sum of an attribution over all inputs, one number a sample, in float64."""
+    return sum((m.reshape(len(m), -1).sum(axis=1, dtype="float64") for m in maps), np.zeros(()))
+
+
+def _join(*columns: Any) -> Any:
+    return None if columns[0] is None else np.concatenate(columns)
 
 
 class Core:
@@ -96,7 +117,7 @@ class Core:
         self._use(self._canonical(graph))
 
     def _canonical(self, graph: Graph) -> Canonical:
-        folded = self.composite is not None and self.composite.folded
+        folded = self.composite is not None and self.composite.relevance
         return canonical(graph, self.options.output, self.options.pre_softmax, folded)
 
     def _use(self, ready: Canonical) -> None:
@@ -157,6 +178,16 @@ class Core:
         given = iter(explained)
         return [next(given) if e.explained else row for row, e in zip(rows, self.entries, strict=True)]
 
+    def slots(self, layers: Sequence[Any]) -> dict[str, int]:
+        """The slots that steps give their output in, by the name of the step."""
+        found = [step for address in layers for step in self._last_parts(address)]
+        return {str(step): step.outputs[0] for step in found}
+
+    def _last_parts(self, address: Any) -> list[Step]:
+        """Of each call at an address, the step that gives the layer's output."""
+        calls = {step.call: step for step in self.canonical.graph.find(address)}
+        return list(calls.values())
+
     def of_explained(self, rows: Rows) -> Rows:
         """The rows of explained entries."""
         return [row for row, e in zip(rows, self.entries, strict=True) if e.explained]
@@ -169,15 +200,18 @@ class Core:
             return tuple(int(d) for d in value.shape[1:] if d is not None)
         rows = [ops.convert_to_tensor(a[: self._fixed or 1]) for a in self.rows(arrays)]
         graph = replace(self.canonical.graph, exits=(self.canonical.exit,))
-        return tuple(run_forward(graph, rows)[0].shape[1:])
+        with naming_failures(self.model, arrays):
+            return tuple(run_forward(graph, rows)[0].shape[1:])
 
     @property
     def _fixed(self) -> int | None:
         return fixed_batch(self.canonical.graph)
 
-    def relevance(self, rows: Rows, data: np.ndarray, batch_size: int) -> Result:
-        """Go forwards and backwards, at most `batch_size` rows at a time."""
-        return self._run("call", rows, data, batch_size)
+    def relevance(
+        self, rows: Rows, data: np.ndarray, batch_size: int, slots: tuple[int, ...] | None = None
+    ) -> Result:
+        """Go forwards and backwards, at most `batch_size` rows at a time; record if slots are given."""
+        return self._run("call" if slots is None else "recorded", rows, data, batch_size, slots or ())
 
     def score(self, rows: Rows, data: np.ndarray, batch_size: int) -> Result:
         """Go forwards only; the result has no maps."""
@@ -195,12 +229,15 @@ class Core:
         """Target data for the neurons that were explained in a result."""
         return result.neuron if isinstance(self.target, IndexTarget) else data
 
-    def _run(self, what: str, rows: Rows, data: np.ndarray, batch_size: int) -> Result:
+    def _run(
+        self, what: str, rows: Rows, data: np.ndarray, batch_size: int, slots: tuple[int, ...] = ()
+    ) -> Result:
         parts = []
         for block, block_data, n in self._blocks(rows, data, batch_size):
-            answer = self.backward.run(what, block, block_data)
-            maps = [r[:n] for r in answer.get("relevance", [])]
-            parts.append(Result(maps, answer["score"][:n], answer["neuron"][:n]))
+            answer = self.backward.run(what, block, block_data, slots)
+            answer = tree.map_structure(lambda a, n=n: a[:n], answer)
+            maps, score, neuron = answer.pop("relevance", []), answer.pop("score"), answer.pop("neuron")
+            parts.append(Result(maps, score, neuron, details=answer))
         return Result.join(parts)
 
     def _blocks(

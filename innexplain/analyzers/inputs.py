@@ -48,10 +48,11 @@ def flatten_inputs(x: Any, graph: Graph) -> tuple[list[Any], Repack]:
         flat = tree.flatten(x)
         leaves = [flat[order.index(i)] for i in range(len(names))]
         return leaves, lambda answer: tree.pack_sequence_as(x, [answer[i] for i in order])
-    if isinstance(x, (list, tuple)) and _holds_arrays(x):
+    if isinstance(x, (list, tuple)) and (len(names) > 1 or _holds_arrays(x)):
         if len(x) != len(names):
             raise InputError(_wrong_number(len(x), names))
-        return list(x), type(x)
+        named = hasattr(x, "_fields")  # a named tuple takes its fields one by one
+        return list(x), lambda answer: type(x)(*answer) if named else type(x)(answer)
     if len(names) != 1:
         raise InputError(_wrong_number(1, names))
     return [x], lambda answer: answer[0]
@@ -125,13 +126,21 @@ def _as_array(leaf: Any, entry: Entry) -> np.ndarray:
             f"{where} must hold numbers, of a dtype like {entry.value.dtype}. Received: dtype {array.dtype}"
         )
     _check_shape(array, entry, where)
-    if array.size and array.dtype.kind not in "iub" and not np.isfinite(array).all():
-        bad = int(np.size(array) - np.isfinite(array).sum())
+    with np.errstate(over="ignore", invalid="ignore"):
+        fed = array.astype(entry.value.dtype, copy=False)
+    if fed.dtype.kind in "iub" and fed.dtype != array.dtype:
+        _check_values(array, fed == array, f"{where} must hold whole numbers of dtype {fed.dtype}.")
+    elif fed.dtype.kind not in "iub":
+        _check_values(array, np.isfinite(fed), f"{where} must be finite: neither NaN nor beyond {fed.dtype}.")
+    return fed
+
+
+def _check_values(array: np.ndarray, fine: np.ndarray, message: str) -> None:
+    if not fine.all():
+        first = tuple(int(i) for i in np.argwhere(~fine)[0])
         raise InputError(
-            f"{where} must be finite. Received: {bad} value(s) that are NaN or infinite, the first at "
-            f"{tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])}."
+            f"{message} Received: {int((~fine).sum())} other value(s), the first at {first}: {array[first]}"
         )
-    return array if array.dtype == entry.value.dtype else array.astype(entry.value.dtype)
 
 
 def _check_shape(array: np.ndarray, entry: Entry, where: str) -> None:

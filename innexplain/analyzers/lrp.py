@@ -139,9 +139,7 @@ def _epsilon_and(rest: Rule) -> Callable[..., Rows]:
     return rows
 
 
-def _epsilon_gamma_box(
-    low: Any = None, high: Any = None, epsilon: float = 1e-6, gamma: float = 0.25
-) -> Rows:
+def _epsilon_gamma_box(low: Any = None, high: Any = None, epsilon: float = 1e-6, gamma: float = 0.25) -> Rows:
     """Dense layers: epsilon; convolutions: gamma; layers that touch an input: the box rule."""
     rest = dense_and_rest(Epsilon(_check("epsilon", epsilon)), Gamma(_check("gamma", gamma)))
     return (Row(is_first, Bounded(low, high)), *rest)

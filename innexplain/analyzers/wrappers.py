@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
+from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from innexplain.analyzers.base import Analyzer, chunks
-from innexplain.analyzers.core import Result, Rows
+from innexplain.analyzers.core import Request, Result, Rows, total
 from innexplain.errors import ArgumentError
 
 __all__ = ["IntegratedGradients", "SmoothGrad", "sample_rng"]
@@ -58,19 +60,20 @@ class _Averaging(Analyzer):
     def weight(self, number: int) -> float:
         """How much a copy counts; weights sum to one."""
 
-    def explain(self, rows: Rows, data: np.ndarray, batch_size: int, tick: Any) -> Result:
+    def explain(self, rows: Rows, data: np.ndarray, request: Request) -> Result:
         """Explain rows, see `Analyzer.explain`."""
+        batch_size, request = request.batch_size, replace(request, record=None)
         result, data = self.core.resolve(rows, data, batch_size)
         sums: Rows = []
         for part in chunks(len(data) * self.copies, batch_size):
             samples, numbers = np.divmod(np.arange(part.start, part.stop), self.copies)
             changed = self._copies(rows, samples, numbers)
-            block = self.analyzer.explain(changed, data[samples], batch_size, tick)
+            block = self.analyzer.explain(changed, data[samples], request)
             weights = np.array([self.weight(k) for k in numbers])
             sums = sums or [np.zeros((len(data), *m.shape[1:]), m.dtype) for m in block.maps]
-            for total, maps in zip(sums, block.maps, strict=True):
+            for summed, maps in zip(sums, block.maps, strict=True):
                 for sample, weight, row in zip(samples, weights, maps, strict=True):
-                    total[sample] += row * weight.astype(row.dtype)
+                    summed[sample] += row * weight.astype(row.dtype)
         result.maps = sums
         return result
 
@@ -111,8 +114,14 @@ class SmoothGrad(_Averaging):
     def __init__(
         self, analyzer: Analyzer, augment_by_n: int = 64, noise_scale: float = 0.15, seed: int = 0
     ) -> None:
+        if analyzer.core.composite is None:
+            raise ArgumentError(
+                "smoothgrad averages the maps of an analyzer that goes backwards through the model, and "
+                f"{analyzer.name} does not. Use 'gradient', or another one that does."
+            )
         super().__init__(analyzer, check_count("augment_by_n", augment_by_n))
-        if not (isinstance(noise_scale, (int, float)) and 0 <= noise_scale < np.inf):
+        number = isinstance(noise_scale, Real) and not isinstance(noise_scale, bool)
+        if not (number and 0 <= noise_scale < np.inf):
             raise ArgumentError(
                 "noise_scale must be a finite number of at least 0, a fraction of the input's range. "
                 f"Received: noise_scale={noise_scale!r}"
@@ -188,17 +197,15 @@ class IntegratedGradients(_Averaging):
         """The weight of the quadrature rule."""
         return float(self.weights[number])
 
-    def explain(self, rows: Rows, data: np.ndarray, batch_size: int, tick: Any) -> Result:
+    def explain(self, rows: Rows, data: np.ndarray, request: Request) -> Result:
         """Explain rows, see `Analyzer.explain`; the gap costs one forward pass more."""
-        result = super().explain(rows, data, batch_size, tick)
+        result = super().explain(rows, data, request)
         explained = self.core.of_explained(rows)
         baselines = self._baselines(explained)
         result.maps = [(x - x0) * m for x, x0, m in zip(explained, baselines, result.maps, strict=True)]
         held = self.core.held(result, data)
-        start = self.core.score(self.core.take(rows, baselines), held, batch_size).score
-        n = len(data)
-        total = sum(m.reshape(n, -1).sum(axis=1, dtype="float64") for m in result.maps)
-        result.gap = result.score - start - total
+        start = self.core.score(self.core.take(rows, baselines), held, request.batch_size).score
+        result.gap = result.score - start - total(result.maps)
         return result
 
     def _baselines(self, explained: Rows) -> Rows:

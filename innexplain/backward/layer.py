@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
+
+from keras import ops
 
 from innexplain.errors import UnsupportedLayerError
 from innexplain.graph.step import Step
@@ -11,9 +14,44 @@ from innexplain.numerics import is_float
 from innexplain.rules import Rule
 from innexplain.rules.base import Pullback
 
-__all__ = ["BackwardLayer"]
+__all__ = ["BackwardLayer", "Record"]
 
 Tensor = Any
+
+
+def _sum(x: Tensor) -> Tensor:
+    """The sum over everything but the samples."""
+    return ops.sum(ops.reshape(x, (ops.shape(x)[0], -1)), axis=-1)
+
+
+@dataclass
+class Record:
+    """What a backward pass leaves behind for the reader.
+
+    Args:
+        wanted: slots whose relevance is kept.
+        kept: relevance at these slots.
+        sums: by step, the relevance that leaves it towards the input, summed, (n,).
+        absorbed: by step, what its bias keeps, (n,).
+    """
+
+    wanted: frozenset[int] = frozenset()
+    kept: dict[int, Tensor] = field(default_factory=dict)
+    sums: dict[str, Tensor] = field(default_factory=dict)
+    absorbed: dict[str, Tensor] = field(default_factory=dict)
+
+    def add(
+        self, step: Step, arriving: Sequence[Tensor | None], leaving: Sequence[Tensor], pullback: Pullback
+    ) -> None:
+        """Note what went through one step."""
+        for slot, r in zip(step.outputs, arriving, strict=True):
+            if slot in self.wanted and r is not None:
+                self.kept[slot] = r
+        if leaving:
+            self.sums[str(step)] = sum(_sum(r) for r in leaving)
+        absorbed = getattr(pullback, "absorbed", None)
+        if absorbed is not None:
+            self.absorbed[str(step)] = absorbed(arriving)
 
 
 @dataclass(frozen=True)
@@ -40,17 +78,23 @@ class BackwardLayer:
         values.update(zip(self.step.outputs, outputs, strict=True))
         return pullback
 
-    def backward(self, pullback: Pullback, relevance: dict[int, Tensor], values: dict[int, Tensor]) -> None:
+    def backward(
+        self,
+        pullback: Pullback,
+        relevance: dict[int, Tensor],
+        values: dict[int, Tensor],
+        record: Record | None = None,
+    ) -> None:
         """Take the relevance of the outputs out of `relevance`, add that of the inputs."""
         arriving = [relevance.pop(slot, None) for slot in self.step.outputs]
         if all(r is None for r in arriving):
             return
-        leaving = list(pullback(arriving))
-        passed = False
-        for slot, r in zip(self.step.inputs, leaving, strict=True):
-            if slot in self.active and r is not None:
-                passed = True
-                relevance[slot] = relevance[slot] + r if slot in relevance else r
+        leaving = zip(self.step.inputs, pullback(arriving), strict=True)
+        passed = {slot: r for slot, r in leaving if slot in self.active and r is not None}
+        for slot, r in passed.items():
+            relevance[slot] = relevance[slot] + r if slot in relevance else r
+        if record is not None:
+            record.add(self.step, arriving, list(passed.values()), pullback)
         if not passed and all(is_float(values[slot].dtype) for slot in self.active):
             raise UnsupportedLayerError(
                 f"{self.step} ({self.step.type_name}) passes no derivative on: everything before it "

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -10,15 +11,16 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from innexplain.backward.layer import BackwardLayer
+from innexplain.backward.layer import BackwardLayer, Record
 from innexplain.composites import Assignment
+from innexplain.errors import ArgumentError, InnexplainError, InputError
 from innexplain.graph.canonical import Canonical
 from innexplain.graph.step import Graph
 from innexplain.numerics import positive, vjp, widen
 from innexplain.rules import Rule
 from innexplain.targets import Target
 
-__all__ = ["BackwardModel"]
+__all__ = ["BackwardModel", "naming_failures"]
 
 Tensor = Any
 
@@ -59,12 +61,13 @@ class BackwardModel(keras.Model):
         self._compiled: dict[Any, Any] = {}
         self.built = True
 
-    def call(self, x: Sequence[Tensor], target: Tensor) -> dict[str, Any]:
+    def call(self, x: Sequence[Tensor], target: Tensor, record: Record | None = None) -> dict[str, Any]:
         """Explain a batch.
 
         Args:
             x: one tensor an entry of the graph.
             target: the target's data, one row a sample.
+            record: filled with what happens in between, if given.
 
         Returns:
             A dict with `relevance` (a list, one tensor an explained entry), `score` and `neuron`.
@@ -75,7 +78,7 @@ class BackwardModel(keras.Model):
             pullbacks = [layer.forward(values) for layer in self.backward_layers]
             output = values[self.canonical.exit.slot]
             score, neuron, seed = self._seed(output, target)
-            relevance = self._fold(pullbacks, values, seed)
+            relevance = self._fold(pullbacks, values, seed, record)
         return {
             "relevance": [relevance[e.slot] for e in entries if e.explained],
             "score": score,
@@ -94,28 +97,45 @@ class BackwardModel(keras.Model):
         score, neuron = self.target.score(output, target)
         return {"score": score, "neuron": neuron}
 
+    def recorded(self, x: Sequence[Tensor], target: Tensor, slots: Sequence[int]) -> dict[str, Any]:
+        """`call`, with the sums after every step, what biases absorbed, and relevance at some slots."""
+        record = Record(frozenset(slots))
+        answer = self.call(x, target, record)
+        kept = {str(slot): r for slot, r in record.kept.items()}
+        return {**answer, "sums": record.sums, "absorbed": record.absorbed, "layers": kept}
+
     def predict_step(self, data: Any) -> dict[str, Any]:
         """What `predict` does with a batch `((x, target),)`."""
         (x, target), _, _ = keras.utils.unpack_x_y_sample_weight(data)
         return self(x, target)
 
-    def run(self, what: str, x: Sequence[np.ndarray], target: np.ndarray) -> dict[str, Any]:
-        """Run `"call"` or `"score"` compiled, arrays in and arrays out.
+    def run(
+        self, what: str, x: Sequence[np.ndarray], target: np.ndarray, slots: tuple[int, ...] = ()
+    ) -> dict[str, Any]:
+        """Run `"call"`, `"score"` or `"recorded"` compiled, arrays in and arrays out.
 
         The number of rows is left open in the compiled function, so that a last, smaller batch does not
         compile again.
         """
         arrays = [*x, target]
-        key = (what, *((a.shape[1:], str(a.dtype)) for a in arrays))
-        if key not in self._compiled:
-            self._compiled[key] = self._compile(what, arrays)
-        answer = self._compiled[key](*[tf.constant(a) for a in arrays])
-        return tf.nest.map_structure(lambda t: t.numpy(), answer)
+        key = (what, slots, *((a.shape[1:], str(a.dtype)) for a in arrays))
+        with naming_failures(self.source, x):
+            if key not in self._compiled:
+                self._compiled[key] = self._compile(what, arrays, slots)
+            answer = self._compiled[key](*[tf.constant(a) for a in arrays])
+        answer = tf.nest.map_structure(lambda t: t.numpy(), answer)
+        if len(answer["score"]) != len(target):
+            raise ArgumentError(
+                "neuron_selection_mode must give one score per sample, a sum over everything but the first "
+                f"axis. Received: {len(answer['score'])} scores for {len(target)} samples."
+            )
+        return answer
 
-    def _compile(self, what: str, arrays: Sequence[np.ndarray]) -> Any:
+    def _compile(self, what: str, arrays: Sequence[np.ndarray], slots: tuple[int, ...]) -> Any:
         batch = None if fixed_batch(self.canonical.graph) is None else arrays[0].shape[0]
         specs = [tf.TensorSpec((batch, *a.shape[1:]), a.dtype) for a in arrays]
-        method = self.call if what == "call" else self.score
+        methods = {"call": self.call, "score": self.score}
+        method = methods.get(what, lambda x, target: self.recorded(x, target, slots))
 
         def function(*tensors: Tensor) -> dict[str, Any]:
             self.traces += 1
@@ -134,21 +154,43 @@ class BackwardModel(keras.Model):
 
         (score,), pullback = vjp(scored, output)
         (seed,) = pullback([ops.ones_like(score)])
+        if seed is None:
+            raise ArgumentError(
+                "The score of a callable neuron_selection_mode must depend on the outputs by a derivative. "
+                "Received: one without, such as an argmax or a constant."
+            )
         if self.seed != "one":
             seed = seed * output
         return score, neuron[0], positive(seed) if self.seed == "positive_score" else seed
 
-    def _fold(self, pullbacks: Sequence[Any], values: dict[int, Tensor], seed: Tensor) -> dict[int, Tensor]:
+    def _fold(
+        self, pullbacks: Sequence[Any], values: dict[int, Tensor], seed: Tensor, record: Record | None
+    ) -> dict[int, Tensor]:
         relevance = {self.canonical.exit.slot: seed}
         for layer, pullback in zip(reversed(self.backward_layers), reversed(pullbacks), strict=True):
             if pullback is not None:
-                layer.backward(pullback, relevance, values)
+                layer.backward(pullback, relevance, values, record)
         for entry in self.canonical.graph.entries:
             if entry.explained:
                 wide = widen(values[entry.slot])
                 found = relevance.get(entry.slot)
                 relevance[entry.slot] = ops.zeros_like(wide) if found is None else found
         return relevance
+
+
+@contextlib.contextmanager
+def naming_failures(model: Any, x: Sequence[np.ndarray]) -> Iterator[None]:
+    """Turn what Keras and TensorFlow say about data that a model cannot take into an `InputError`."""
+    try:
+        yield
+    except InnexplainError:
+        raise
+    except (ValueError, tf.errors.OpError) as error:
+        reason = next((line for line in str(error).splitlines()[1:] if line.strip()), str(error)).strip()
+        raise InputError(
+            f"The model {model.name!r} fails on this input. Expected: data that the model itself can be "
+            f"called on. Received: shape(s) {[a.shape for a in x]}, which gives {reason}"
+        ) from error
 
 
 def fixed_batch(graph: Graph) -> int | None:

@@ -90,7 +90,8 @@ class Composite:
         named: what the rule names of `rules=` and `register_rule` mean in this method.
         overrides: the class of rule that the method is about; a model without one is an error.
         seed: what relevance starts from, see `BackwardModel`.
-        folded: whether batch norms and paddings are folded into the linear parts beside them.
+        relevance: whether what travels is relevance, the sum of which is kept: batch norms and paddings
+            are then folded into the linear parts beside them.
     """
 
     name: str
@@ -98,15 +99,13 @@ class Composite:
     named: Mapping[str, Rule] = field(default_factory=lambda: {"gradient": Gradient()})
     overrides: type[Rule] | None = None
     seed: str = "one"
-    folded: bool = False
+    relevance: bool = False
 
     def prepend(self, rows: Sequence[Row]) -> Composite:
         """The same method with further rows tried first."""
         return replace(self, rows=(*rows, *self.rows))
 
-    def assign(
-        self, graph: Graph, rules: Rules = None, unsupported: str = "error"
-    ) -> list[Assignment]:
+    def assign(self, graph: Graph, rules: Rules = None, unsupported: str = "error") -> list[Assignment]:
         """Decide for every step that relevance passes through, in the graph's order.
 
         Args:

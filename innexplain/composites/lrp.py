@@ -121,7 +121,7 @@ def lrp_composite(
         Row(_is_gated, Gate()),
         Row(kind_is(kinds.PRODUCT), Refuse("a product of which neither factor is a gate (sigmoid)")),
     )
-    return Composite(name, rows, named=RULE_NAMES, seed=seed, folded=True)
+    return Composite(name, rows, named=RULE_NAMES, seed=seed, relevance=True)
 
 
 def _is_gated(step: Step) -> bool:

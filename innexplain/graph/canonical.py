@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any
 
 from innexplain.errors import ArgumentError, GraphError, HeadError, UnknownNameError, nearest
@@ -29,6 +30,7 @@ from innexplain.graph.run import carry_mask, run_activation, run_linear
 from innexplain.graph.step import Entry, Exit, Graph, Step, Value
 
 __all__ = ["Canonical", "canonical", "split"]
+
 
 @dataclass(frozen=True)
 class Canonical:
@@ -69,7 +71,7 @@ def canonical(
         ArgumentError: the output is unknown or ambiguous, `pre_softmax` is no such value.
         HeadError: `pre_softmax=True` without a softmax or sigmoid.
     """
-    if not (pre_softmax in (True, False) or pre_softmax == "auto"):
+    if not (isinstance(pre_softmax, bool) or (isinstance(pre_softmax, str) and pre_softmax == "auto")):
         raise ArgumentError(
             f"pre_softmax must be 'auto', True or False. Received: pre_softmax={pre_softmax!r}"
         )
@@ -99,10 +101,15 @@ def select_exit(graph: Graph, output: Any) -> Exit:
             f"The model has {len(names)} outputs. Say which one is explained with output=: an index, "
             f"one of the names {names}, or a layer."
         )
-    if isinstance(output, int) and not isinstance(output, bool):
+    if isinstance(output, Integral) and not isinstance(output, bool):
+        output = int(output)
         if not -len(names) <= output < len(names):
             raise ArgumentError(f"output must be between 0 and {len(names) - 1}. Received: output={output}")
         return graph.exits[output]
+    if isinstance(output, str) and names.count(output) > 1:
+        raise ArgumentError(
+            f"The name {output!r} stands for {names.count(output)} of the outputs {names}. Give an index."
+        )
     if isinstance(output, str) and output in names:
         return graph.exits[names.index(output)]
     return _hidden_exit(graph, output, names)

@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from innexplain.graph.kinds import (
-    ACTIVATION, KERNEL, MEAN, PRODUCT, RELU, ROUTE, SCALE, SUM, WINNER, keras_type,
+    ACTIVATION,
+    KERNEL,
+    MEAN,
+    PRODUCT,
+    RELU,
+    ROUTE,
+    SCALE,
+    SUM,
+    WINNER,
+    keras_type,
 )  # fmt: skip
 from innexplain.graph.step import Facts, Graph, Step
 

@@ -32,7 +32,7 @@ def fold(graph: Graph) -> Graph:
 
 
 def norm_coefficients(layer: Any, dtype: Any) -> tuple[Tensor, Tensor]:
-    """Scale and shift of a batch norm at inference: `s = gamma / sqrt(var + epsilon)`, `t = beta - s mean`."""
+    """A batch norm's `s = gamma / sqrt(var + epsilon)` and `t = beta - s mean`."""
     variance = ops.cast(layer.moving_variance, dtype)
     scale = ops.rsqrt(variance + layer.epsilon)
     if layer.scale:
@@ -66,14 +66,14 @@ def _fold_all(graph: Graph, foldable: Any, behind: Any) -> Graph:
         for step in filter(foldable, graph.steps):
             before = producers.get(step.inputs[0])
             after = consumers.get(step.outputs[0], [])
-            if behind and before and _alone(before, consumers, exits) and behind(before, step):
-                graph = _merge(graph, first=before, last=step, part=behind(before, step))
-            elif len(after) == 1 and step.outputs[0] not in exits and _ahead(step, after[0]):
-                graph = _merge(graph, first=step, last=after[0], part=_ahead(step, after[0]))
-            else:
-                continue
-            done = False
-            break
+            part = None
+            if behind and before and _alone(before, consumers, exits):
+                part, first, last = behind(before, step), before, step
+            if part is None and _alone(step, consumers, exits):
+                part, first, last = _ahead(step, after[0]), step, after[0]
+            if part is not None:
+                graph, done = _merge(graph, first, last, part), False
+                break
     return graph
 
 
@@ -84,9 +84,7 @@ def _alone(step: Step, consumers: dict[int, list[Step]], exits: set[int]) -> boo
 def _merge(graph: Graph, first: Step, last: Step, part: LinearPart) -> Graph:
     """Two steps in a row become one, in the place of the second."""
     owner = first if first.linear is not None else last
-    merged = replace(
-        owner, inputs=first.inputs, outputs=last.outputs, function=run_linear(part), linear=part
-    )
+    merged = replace(owner, inputs=first.inputs, outputs=last.outputs, function=run_linear(part), linear=part)
     return graph.with_steps([merged if s is last else s for s in graph.steps if s is not first])
 
 

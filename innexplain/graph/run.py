@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -40,7 +41,8 @@ def run_operation(operation: Any, args: Any, kwargs: Any, inputs: Sequence[int],
             return argument
 
         filled_args, filled_kwargs = tree.map_structure(fill, (args, kwargs))
-        return tree.flatten(operation(*filled_args, **filled_kwargs))
+        with _kept_losses(operation):
+            return tree.flatten(operation(*filled_args, **filled_kwargs))
 
     return function
 
@@ -50,9 +52,22 @@ def run_opaque(model: Any, structure: Any) -> Function:
     training = {"training": False} if _takes_training(model) else {}
 
     def function(*tensors: Tensor) -> list[Tensor]:
-        return tree.flatten(model(tree.pack_sequence_as(structure, tensors), **training))
+        with _kept_losses(model):
+            return tree.flatten(model(tree.pack_sequence_as(structure, tensors), **training))
 
     return function
+
+
+@contextlib.contextmanager
+def _kept_losses(operation: Any) -> Iterator[None]:
+    """Keras forgets a layer's activity losses when the layer is called: leave them as they were."""
+    layers = operation._flatten_layers() if isinstance(operation, keras.layers.Layer) else ()
+    kept = [(layer._losses, list(layer._losses)) for layer in layers if layer._losses]
+    try:
+        yield
+    finally:
+        for losses, before in kept:
+            losses[:] = before
 
 
 def run_linear(part: Any) -> Function:

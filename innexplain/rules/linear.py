@@ -122,7 +122,7 @@ class LinearPullback:
 
     def __call__(self, relevances: Sequence[Tensor | None]) -> list[Tensor | None]:
         """The relevance of the input."""
-        (r,) = relevances
+        r: Tensor = relevances[0]
         answer = None
         for group in self.rule.groups(self.linear):
             s, pulls = self.linear.quotient(group, r)
@@ -133,7 +133,7 @@ class LinearPullback:
 
     def absorbed(self, relevances: Sequence[Tensor | None]) -> Tensor:
         """The relevance that biases take, one number a sample."""
-        (r,) = relevances
+        r: Tensor = relevances[0]
         total = ops.zeros(ops.shape(r)[:1], r.dtype)
         for group in self.rule.groups(self.linear):
             if group.bias is not None:

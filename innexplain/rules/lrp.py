@@ -142,8 +142,8 @@ class Gamma(LinearRule):
         up, down = linear.kernel + self.gamma * plus, linear.kernel + self.gamma * minus
         b_up, b_down = None, None
         if self.bias and linear.bias is not None:
-            b_plus, b_minus = linear.bias_parts
-            b_up, b_down = linear.bias + self.gamma * b_plus, linear.bias + self.gamma * b_minus
+            b_up = linear.bias + self.gamma * positive(linear.bias)
+            b_down = linear.bias + self.gamma * negative(linear.bias)
         return [
             Group(linear.pairs(up, down), b_up, sign=1),
             Group(linear.pairs(down, up), b_down, sign=-1),

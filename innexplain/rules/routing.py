@@ -67,9 +67,7 @@ class Shares(Rule):
             z = stabilise(widen(outputs[0]), self.epsilon)
             shared = pull([ops.where(nothing, zeros, safe_divide(r, z))])
             equal = pull_equal([ops.where(nothing, r / weight, zeros)])
-            return [
-                None if g is None else x * g + e for x, g, e in zip(wide, shared, equal, strict=True)
-            ]
+            return [None if g is None else x * g + e for x, g, e in zip(wide, shared, equal, strict=True)]
 
         return outputs, pullback
 
@@ -100,10 +98,12 @@ class PositiveShares(Rule):
         def pullback(relevances: Sequence[Tensor | None]) -> list[Tensor | None]:
             (r,) = relevances
             ones = pull([ops.ones_like(r)])  # signs of the coefficients: Subtract takes, Add gives
-            chosen = [ops.where(g >= 0, p, n) for (p, n), g in zip(halves, ones, strict=True)]
+            chosen = [
+                p if g is None else ops.where(g >= 0, p, n) for (p, n), g in zip(halves, ones, strict=True)
+            ]
             (z,) = step.function(*chosen)
             shared = pull([safe_divide(r, widen(z))])
-            return [c * g for c, g in zip(chosen, shared, strict=True)]
+            return [None if g is None else c * g for c, g in zip(chosen, shared, strict=True)]
 
         return outputs, pullback
 

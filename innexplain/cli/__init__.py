@@ -1,0 +1,1 @@
+"""The command `innexplain`: demo, explain, check.  It starts in `innexplain.cli.main`."""

@@ -1,0 +1,144 @@
+"""`innexplain demo`: a network trained, explained by every analyzer, and shown on a page."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from innexplain import plots
+from innexplain.cli.demo_network import Digits, load_digits, train
+from innexplain.cli.demo_page import page
+from innexplain.cli.demo_runs import MOST_CASES, Case, Run, explain_with_all, pick_cases
+from innexplain.cli.folders import check_folder, make_folder
+from innexplain.cli.job import Job
+from innexplain.cli.options import whole_number
+from innexplain.cli.quiet import quiet_keras
+from innexplain.console import write
+from innexplain.plots.saving import replacing
+
+__all__ = ["DESCRIPTION", "EPILOG", "NAME", "SUMMARY", "USAGE", "add_arguments", "run"]
+
+NAME = "demo"
+SUMMARY = "train a small network and explain it with every analyzer"
+USAGE = "%(prog)s [--output DIR] [--epochs N] [--seed N]"
+DESCRIPTION = """\
+Train an all-convolutional network on handwritten digits (under a minute on two cores, no
+download), explain right and wrong decisions with every analyzer there is, and show the result.
+
+Written to the output folder:
+  index.html     a page around the gallery; it needs no network
+  gallery.png    digits down, analyzers across
+  digits.keras   the trained network, for `innexplain explain`
+  digit-*.png    the explained digits
+
+The exit code is 1 if the network is right on less than 97 % of the digits it has not seen.
+"""
+EPILOG = """\
+example:
+  innexplain demo --output my-demo
+"""
+
+_GOAL = 0.97
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `demo` to its parser."""
+    add = parser.add_argument
+    add(
+        "--output",
+        metavar="DIR",
+        default="innexplain-demo",
+        help="folder for the results, made if missing (default: ./innexplain-demo)",
+    )
+    add(
+        "--epochs",
+        metavar="N",
+        type=whole_number(1),
+        default=40,
+        help="passes over the training images (default: 40)",
+    )
+    add(
+        "--seed",
+        metavar="N",
+        type=whole_number(0),
+        default=0,
+        help="of weights and training order (default: 0)",
+    )
+
+
+def run(options: argparse.Namespace, job: Job) -> int:
+    """Train, explain, write.
+
+    Args:
+        options: The parsed arguments.
+        job: State to report after Ctrl-C.
+
+    Returns:
+        0, or 1 if the accuracy is below the goal.
+    """
+    folder = check_folder(options.output)
+    digits = load_digits()
+    job.if_interrupted = "the network was still in training; nothing was written."
+    keras = quiet_keras()
+    write(f"Training on {len(digits.train_x)} handwritten digits, {options.epochs} epochs")
+    model, accuracy = train(keras, digits, options.epochs, options.seed)
+    reached = _report_accuracy(digits, accuracy)
+    job.if_interrupted = "the trained network is lost; nothing was written."
+    cases = pick_cases(digits, np.asarray(model.predict(digits.test_x, verbose=0)))
+    runs = explain_with_all(model, np.stack([case.image for case in cases]))
+    job.if_interrupted = f"some of the files in {folder} may be missing; those there are complete."
+    _write_all(folder, model, accuracy, cases, runs)
+    return 0 if reached else 1
+
+
+def _report_accuracy(digits: Digits, accuracy: float) -> bool:
+    reached = accuracy >= _GOAL
+    verdict = "as expected" if reached else "NOT as expected; try more --epochs or another --seed"
+    write(
+        f"Accuracy on {len(digits.test_x)} digits held out: {accuracy:.2%} "
+        f"(at least {_GOAL:.0%} {verdict})\n"
+    )
+    return reached
+
+
+def _write_all(
+    folder: Path, model: Any, accuracy: float, cases: list[Case], runs: list[Run]
+) -> None:
+    make_folder(folder)
+    with replacing(folder / "digits.keras") as temporary:
+        model.save(temporary)
+    for old in range(len(cases) + 1, MOST_CASES + 1):  # of an earlier run with more mistakes
+        with suppress(OSError):
+            (folder / f"digit-{old}.png").unlink()
+    for case in cases:
+        pixels = np.rint(case.image[..., 0] * 255).astype(np.uint8)
+        plots.save_image(pixels, folder / case.file_name)
+    gallery = folder / "gallery.png"
+    figure = plots.gallery(
+        np.stack([case.image for case in cases]),
+        {run.name: run.maps for run in runs if run.maps is not None},
+        _labels(cases, runs),
+        title=f"Why this digit? The network is right on {accuracy:.1%} of the digits held out.",
+    )
+    plots.save_figure(figure, gallery)
+    text = page(gallery.read_bytes(), accuracy, cases, runs)
+    index = plots.save_text(text, folder / "index.html")
+    write(f"\nPage      {index.resolve()}")
+    write(f"Gallery   {gallery.resolve()}")
+    write(
+        "\nNext, on an image file:\n"
+        f"  innexplain explain {folder / 'digits.keras'} {folder / cases[0].file_name} "
+        f"--preprocess 0-1 --analyzer gradient --output maps"
+    )
+
+
+def _labels(cases: list[Case], runs: list[Run]) -> list[str]:
+    """Class and probability, and the score that was explained, the same for every analyzer."""
+    scores = next((run.scores for run in runs if run.scores is not None), None)
+    if scores is None:
+        return [case.label for case in cases]
+    return [f"{case.label}\nscore {s:.1f}" for case, s in zip(cases, scores, strict=True)]

@@ -1,0 +1,47 @@
+"""Types of command-line options: each says what it expected and what it received."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from innexplain.errors import UnknownNameError, nearest
+
+__all__ = ["check_analyzer_name", "whole_number"]
+
+
+def whole_number(least: int) -> Callable[[str], int]:
+    """An argparse type: a whole number from `least` on.
+
+    >>> whole_number(0)("3")
+    3
+    """
+
+    def convert(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if value < least:
+            raise argparse.ArgumentTypeError(
+                f"expected a whole number from {least} on, received {text!r}"
+            )
+        return value
+
+    return convert
+
+
+def check_analyzer_name(name: str) -> None:
+    """Refuse a name that no analyzer has, before a model is loaded.
+
+    Raises:
+        UnknownNameError: It names the nearest one and all others.
+    """
+    import innexplain
+
+    names = innexplain.analyzer_names()
+    if name not in names:
+        raise UnknownNameError(
+            f"--analyzer: there is no analyzer {name!r}.{nearest(name, names)} "
+            f"Expected one of: {', '.join(names)}."
+        )

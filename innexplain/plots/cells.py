@@ -1,0 +1,155 @@
+"""One cell of a gallery: an input or its map, as image, signal or table; and the colour bar."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from innexplain.plots.arrays import sum_channels
+from innexplain.plots.colours import COLOUR_MAP, colour_map, colours
+from innexplain.plots.images import display_image
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
+
+__all__ = ["KINDS", "Kind", "draw_colour_bar", "draw_input", "draw_map", "short_number"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How one sort of input is drawn: its column's title, axes of its map, inches of a cell."""
+
+    title: str
+    rank: int
+    width: float
+    height: float
+
+
+KINDS = {
+    "image": Kind("image", rank=2, width=1.15, height=1.15),
+    "signal": Kind("signal", rank=1, width=2.4, height=0.9),
+    "table": Kind("features", rank=1, width=1.6, height=0.9),
+}
+
+
+def draw_input(
+    axes: Axes,
+    value: np.ndarray,
+    kind: str,
+    channel_axis: int = -1,
+    value_range: tuple[float, float] | None = None,
+) -> None:
+    """One input: a picture, lines over time (one a channel), or a bar a feature.
+
+    Args:
+        axes: Where to draw.
+        value: One sample.
+        kind: `"image"`, `"signal"` or `"table"`.
+        channel_axis: -1 or 0.
+        value_range: Of an image, see `display_image`.
+    """
+    if kind == "image":
+        shown = display_image(value, value_range=value_range, channel_axis=channel_axis)
+        axes.imshow(shown, aspect="auto")
+    elif kind == "signal":
+        _draw_lines(axes, value, channel_axis)
+    else:
+        axes.bar(np.arange(len(value)), value, color="0.45", width=0.8)
+        axes.axhline(0, color="0.6", linewidth=0.5)
+    _bare(axes)
+
+
+def draw_map(
+    axes: Axes,
+    flat: np.ndarray,
+    value: np.ndarray,
+    kind: str,
+    scale: float,
+    cmap: str | Colormap = COLOUR_MAP,
+    channel_axis: int = -1,
+) -> None:
+    """One map: a heatmap, a coloured strip behind the signal, or a coloured bar a feature.
+
+    Args:
+        axes: Where to draw.
+        flat: The map, channels summed.
+        value: The sample it belongs to.
+        kind: `"image"`, `"signal"` or `"table"`.
+        scale: Value at the ends of the colours.
+        cmap: Name of a matplotlib colour map, or a `Colormap`.
+        channel_axis: -1 or 0, of `value`.
+    """
+    rgb = colours(flat, scale, cmap)
+    if kind == "image":
+        axes.imshow(rgb, aspect="auto")
+    elif kind == "signal":
+        low, high = _draw_lines(axes, value, channel_axis)
+        # The map may be shorter than the signal (a deep layer's): the strip spans the signal.
+        steps = len(sum_channels(value, 1, channel_axis, "images"))
+        axes.imshow(rgb[None], aspect="auto", extent=(-0.5, steps - 0.5, low, high), zorder=0)
+    else:
+        axes.bar(np.arange(len(flat)), flat, color=rgb / 255.0, width=0.8, edgecolor="0.4", lw=0.3)
+        axes.axhline(0, color="0.6", linewidth=0.5)
+        axes.set_ylim(-1.05 * scale, 1.05 * scale)
+    _bare(axes)
+
+
+def _draw_lines(axes: Axes, value: np.ndarray, channel_axis: int) -> tuple[float, float]:
+    lines = value[:, None] if value.ndim == 1 else np.moveaxis(value, channel_axis, -1)
+    axes.plot(lines, color="0.15", linewidth=0.8)
+    low, high = float(lines.min()), float(lines.max())
+    margin = 0.08 * (high - low) or 0.5  # a constant signal still needs a strip of some height
+    axes.set_xlim(-0.5, len(lines) - 0.5)
+    axes.set_ylim(low - margin, high + margin)
+    return low - margin, high + margin
+
+
+def _bare(axes: Axes) -> None:
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_color("0.75")
+        spine.set_linewidth(0.6)
+
+
+def draw_colour_bar(
+    figure: Figure, size: tuple[float, float], cmap: str | Colormap, note: str
+) -> None:
+    """The legend at the foot of a figure: what the two colours and their ends mean.
+
+    Args:
+        figure: Where to draw.
+        size: Of the figure, in inches.
+        cmap: The colour map of the cells.
+        note: A line on what the ends of the colours stand for.
+    """
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    width, height = size
+    length = min(4.0, width - 2.0)
+    axes = figure.add_axes(
+        ((width - length) / 2 / width, 0.52 / height, length / width, 0.13 / height)
+    )
+    bar = figure.colorbar(
+        ScalarMappable(Normalize(-1, 1), colour_map(cmap)), cax=axes, orientation="horizontal"
+    )
+    bar.set_ticks(
+        [-1, 0, 1], labels=["against the explained class", "zero", "for the explained class"]
+    )
+    bar.ax.tick_params(labelsize=8, length=2)
+    bar.outline.set_linewidth(0.4)
+    axes.set_xlabel(note, fontsize=7.5, labelpad=3)
+
+
+def short_number(value: float) -> str:
+    """A number in few characters: two or three digits, an exponent only for extremes.
+
+    >>> [short_number(v) for v in (0.01234, 163.7, 2500000.0)]
+    ['0.0123', '164', '2.5e+06']
+    """
+    return f"{value:.0f}" if 100 <= abs(value) < 1e5 else f"{value:.3g}"
