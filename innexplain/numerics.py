@@ -14,7 +14,7 @@ import tensorflow as tf
 
 __all__ = [
     "accumulation_dtype", "cast_like", "is_float", "late", "narrow", "negative", "positive", "safe_divide",
-    "stabilise", "vjp", "widen",
+    "stabilise", "sum_samples", "vanishes", "vjp", "widen",
 ]  # fmt: skip
 
 Tensor = Any
@@ -64,7 +64,7 @@ def stabilise(z: Tensor, epsilon: float) -> Tensor:
     """`z + epsilon sign(z)` with `sign(0) = 1`: pushed away from zero, never across it."""
     if epsilon == 0:
         return z
-    push = keras.ops.cast(epsilon, z.dtype)
+    push = keras.ops.convert_to_tensor(epsilon, dtype=z.dtype)
     return z + keras.ops.where(z >= 0, push, -push)
 
 
@@ -75,9 +75,20 @@ def safe_divide(r: Tensor, z: Tensor) -> Tensor:
     >>> keras.ops.convert_to_numpy(safe_divide(x, x)).tolist()
     [1.0, 0.0]
     """
+    empty = vanishes(z)
+    divisor = keras.ops.where(empty, keras.ops.ones_like(z), z)
+    return keras.ops.where(empty, keras.ops.zeros_like(z), r / divisor)
+
+
+def vanishes(z: Tensor) -> Tensor:
+    """Where z is so near to zero that dividing by it might overflow."""
     tiny = 1e-150 if keras.backend.standardize_dtype(z.dtype) == "float64" else 1e-18
-    ok = keras.ops.abs(z) > tiny
-    return keras.ops.where(ok, r / keras.ops.where(ok, z, keras.ops.ones_like(z)), keras.ops.zeros_like(z))
+    return keras.ops.abs(z) <= tiny
+
+
+def sum_samples(x: Tensor) -> Tensor:
+    """The sum over all axes but the first."""
+    return keras.ops.sum(keras.ops.reshape(x, (keras.ops.shape(x)[0], -1)), axis=-1)
 
 
 def late(x: Tensor, after: Tensor) -> Tensor:

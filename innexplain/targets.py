@@ -41,6 +41,10 @@ class Target(ABC):
     def data(self, selection: Any, n: int, output_shape: tuple[int, ...]) -> np.ndarray:
         """The per-sample data for `n` samples, checked."""
 
+    def per_sample(self, selection: Any, output_shape: tuple[int, ...]) -> bool:
+        """Whether a selection holds one entry a sample, so that each batch of a dataset takes its part."""
+        return False
+
     @abstractmethod
     def score(self, outputs: Tensor, data: Tensor) -> tuple[Tensor, Tensor]:
         """The score (n,) and the explained neuron (n,), -1 where there is no single one."""
@@ -67,6 +71,11 @@ class IndexTarget(Target):
             selection = _ravel(selection, output_shape)
         units = 2 if self.binary else int(np.prod(output_shape))
         return _check_index(selection, n, units)
+
+    def per_sample(self, selection: Any, output_shape: tuple[int, ...]) -> bool:
+        """A list of indices is; a tuple may be one position in a spatial output."""
+        spatial = isinstance(selection, tuple) and len(output_shape) > 1
+        return not spatial and _ndim(selection) == 1
 
     def score(self, outputs: Tensor, data: Tensor) -> tuple[Tensor, Tensor]:
         classes = self._classes(outputs)
@@ -116,6 +125,10 @@ class WeightsTarget(Target):
                 f"{'none' if selection is None else f'shape {np.shape(selection)}'}"
             )
         return weights
+
+    def per_sample(self, selection: Any, output_shape: tuple[int, ...]) -> bool:
+        """Weights with one axis more than the output are."""
+        return _ndim(selection) == len(output_shape) + 1
 
     def score(self, outputs: Tensor, data: Tensor) -> tuple[Tensor, Tensor]:
         product = outputs * ops.cast(data, outputs.dtype)
@@ -182,6 +195,13 @@ def _no_selection(selection: Any, mode: str) -> None:
             f"made with {mode}. Received: neuron_selection={selection!r}. Create the analyzer with "
             "neuron_selection_mode='index'."
         )
+
+
+def _ndim(selection: Any) -> int:
+    try:
+        return np.ndim(selection)
+    except (TypeError, ValueError):  # lists of unequal length
+        return -1
 
 
 def _ravel(selection: tuple[Any, ...], output_shape: tuple[int, ...]) -> int:

@@ -90,7 +90,7 @@ class Analyzer(ABC):
                 `"sum"`, the sum of the attribution; `"gap"`, score minus the sum that the method
                 promises, `None` if it promises nothing. Methods that go backwards add dicts by step:
                 `"steps"`, the sum of what leaves each step towards the input; `"absorbed"`, what its
-                bias keeps; and `"layers"`.
+                bias and epsilon keep; and `"layers"`.
             return_layers: layers, names or paths of steps whose relevance `info["layers"]` holds, in the
                 shape of their output (of a convolution with a folded batch norm, that of the batch
                 norm); implies `return_info`.
@@ -121,12 +121,14 @@ class Analyzer(ABC):
         return (answer, info) if detailed else answer
 
     def _analyze_arrays(
-        self, x: Any, selection: Any, request: Request, progress: bool
+        self, x: Any, selection: Any, request: Request, progress: bool, start: int | None = None
     ) -> tuple[Any, dict[str, Any]]:
         batch_size = request.batch_size
         arrays, leaves, repack = self.core.read(x)
-        n = len(arrays[0])
-        data = self.core.target.data(selection, n, self.core.output_shape(arrays))
+        n, shape = len(arrays[0]), self.core.output_shape(arrays)
+        if start is not None and self.core.target.per_sample(selection, shape):
+            selection = selection[start : start + n]
+        data = self.core.target.data(selection, n, shape)
         bar = keras.utils.Progbar(n * self.rows_per_sample, unit_name="row") if progress else None
         request = replace(request, tick=bar.add) if bar else request
         parts = []
@@ -146,8 +148,7 @@ class Analyzer(ABC):
         answers, infos, done = [], [], 0
         for batch in batches_of(dataset):
             n = len(keras.tree.flatten(batch)[0])
-            chosen = _slice_selection(selection, done, n)
-            answer, info = self._analyze_arrays(batch, chosen, request, False)
+            answer, info = self._analyze_arrays(batch, selection, request, False, start=done)
             answers.append(answer)
             infos.append(info)
             done += n
@@ -155,8 +156,13 @@ class Analyzer(ABC):
                 bar.add(1)
         if not answers:
             raise InputError("The dataset is empty: there is no sample to explain.")
-        joined = keras.tree.map_structure(lambda *a: np.concatenate(a), *answers)
-        return joined, _join_infos(infos)
+        shape = self.core.output_shape(self.core.read(batch)[0])
+        if self.core.target.per_sample(selection, shape) and len(selection) != done:
+            raise ArgumentError(
+                f"neuron_selection must have one entry per sample of the dataset, {done}. "
+                f"Received: {len(selection)}"
+            )
+        return _join(answers), _join(infos)
 
     def _mirror(self, result: Result, index: int, leaf: Any, n: int) -> np.ndarray:
         """The answer for one model input, from the maps of the entries that belong to it."""
@@ -166,8 +172,8 @@ class Analyzer(ABC):
         if not maps:  # a boolean mask: nothing to attribute to
             return np.zeros(np.shape(leaf), dtype)
         if any(e.embedding is not None for e in entries if e.origin == index):
-            maps = [self._token_scores(m, leaf) for m in maps]
-        answer = narrow(np.sum(maps, axis=0) if len(maps) > 1 else maps[0], dtype)
+            maps = [self._token_scores(maps, leaf)]
+        answer = narrow(maps[0], dtype)
         silent = ~np.any(answer.reshape(n, -1), axis=1)
         if silent.any():
             warnings.warn(
@@ -179,10 +185,12 @@ class Analyzer(ABC):
             )
         return answer
 
-    def _token_scores(self, embedded: np.ndarray, leaf: Any) -> np.ndarray:
-        if self.core.options.embedding_map or embedded.ndim == np.ndim(leaf):
-            return embedded
-        return embedded.sum(axis=-1)
+    def _token_scores(self, maps: list[np.ndarray], leaf: Any) -> np.ndarray:
+        """One score a token, or the maps of all embeddings of a token side by side."""
+        if maps[0].ndim == np.ndim(leaf):
+            return np.sum(maps, axis=0)
+        joined = np.concatenate(maps, axis=-1)
+        return joined if self.core.options.embedding_map else joined.sum(axis=-1)
 
 
 def _check_batch_size(batch_size: Any) -> None:
@@ -208,22 +216,22 @@ def _info(result: Result) -> dict[str, Any]:
     }
 
 
-def _join_infos(infos: list[dict[str, Any]]) -> dict[str, Any]:
-    return keras.tree.map_structure(
-        lambda *column: None if column[0] is None else np.concatenate(column), *infos
-    )
+def _join(batches: list[Any]) -> Any:
+    """Arrays of successive batches in any structure as one."""
+    try:
+        return keras.tree.map_structure(
+            lambda *column: None if column[0] is None else np.concatenate(column), *batches
+        )
+    except ValueError as error:
+        raise InputError(
+            "The batches of a dataset must have samples of one shape to be joined into one answer. "
+            f"Received: {error}. Pad them to one length, or analyze batch by batch."
+        ) from error
 
 
 def _length(dataset: Any) -> int | None:
     length = int(dataset.cardinality())
     return length if length > 0 else None
-
-
-def _slice_selection(selection: Any, start: int, n: int) -> Any:
-    """The part of a per-sample selection that belongs to one batch of a dataset."""
-    if selection is None or isinstance(selection, tuple) or np.ndim(selection) == 0:
-        return selection
-    return np.asarray(selection)[start : start + n]
 
 
 def chunks(total: int, size: int) -> Iterator[slice]:

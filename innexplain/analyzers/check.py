@@ -75,10 +75,10 @@ def check_model(model: Any, name: str, **kwargs: Any) -> Check:
         >>> import keras, innexplain
         >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, activation="relu", name="d")])
         >>> check = innexplain.check_model(model, "deconvnet")
-        path  layer           rule        status
-        ----  --------------  ----------  ---------
-        d     Dense           Gradient    supported
-        d     Dense (relu)    DeconvReLU  supported
+        path  layer         rule        status
+        ----  ------------  ----------  ---------
+        d     Dense         Gradient    supported
+        d     Dense (relu)  DeconvReLU  supported
         <BLANKLINE>
         deconvnet: supported
     """
@@ -90,7 +90,7 @@ def check_model(model: Any, name: str, **kwargs: Any) -> Check:
 def _check(model: Any, name: str, kwargs: dict[str, Any]) -> Check:
     try:
         core = build(name, model, kwargs, check_only=True).core
-    except GraphError as error:
+    except (GraphError, UnsupportedLayerError) as error:
         return Check(name, (), str(error))
     rows = tuple(_row(a) for a in core.assignments)
     try:

@@ -114,7 +114,7 @@ class Core:
         graph = trace(model)
         if graph.opaque and graph_needed:
             raise GraphError(_no_graph(composite.name if composite else "this method", model))
-        self._use(self._canonical(graph))
+        self._use(self._canonical(opaque_graph(model, output=options.output) if graph.opaque else graph))
 
     def _canonical(self, graph: Graph) -> Canonical:
         folded = self.composite is not None and self.composite.relevance
@@ -161,7 +161,7 @@ class Core:
     def _fit_opaque(self, x: Any) -> None:
         """A model without a graph takes its inputs in whatever structure the data have."""
         if self.canonical.graph.opaque:
-            graph = opaque_graph(self.model, x)
+            graph = opaque_graph(self.model, x, self.options.output)
             if graph.input_structure != self.canonical.graph.input_structure:
                 self._use(self._canonical(graph))
 
@@ -258,6 +258,10 @@ def _embed(entry: Entry, tokens: np.ndarray) -> np.ndarray:
     if step is None:
         raise InputError(f"{entry.name} is no embedding")
     vocabulary = step.operation.input_dim
+    if (tokens % 1).any():
+        raise InputError(
+            f"Input {entry.name!r} must hold tokens, whole numbers. Received: {tokens[tokens % 1 != 0][0]}"
+        )
     if tokens.size and not (0 <= tokens.min() and tokens.max() < vocabulary):
         raise InputError(
             f"Tokens of input {entry.name!r} must lie between 0 and {vocabulary - 1}, the vocabulary of "

@@ -6,22 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from keras import ops
-
 from innexplain.errors import UnsupportedLayerError
 from innexplain.graph.step import Step
-from innexplain.numerics import is_float
+from innexplain.numerics import is_float, sum_samples
 from innexplain.rules import Rule
 from innexplain.rules.base import Pullback
 
 __all__ = ["BackwardLayer", "Record"]
 
 Tensor = Any
-
-
-def _sum(x: Tensor) -> Tensor:
-    """The sum over everything but the samples."""
-    return ops.sum(ops.reshape(x, (ops.shape(x)[0], -1)), axis=-1)
 
 
 @dataclass
@@ -32,7 +25,7 @@ class Record:
         wanted: slots whose relevance is kept.
         kept: relevance at these slots.
         sums: by step, the relevance that leaves it towards the input, summed, (n,).
-        absorbed: by step, what its bias keeps, (n,).
+        absorbed: by step, what its bias and epsilon keep, and what nothing could be found to share, (n,).
     """
 
     wanted: frozenset[int] = frozenset()
@@ -48,7 +41,7 @@ class Record:
             if slot in self.wanted and r is not None:
                 self.kept[slot] = r
         if leaving:
-            self.sums[str(step)] = sum(_sum(r) for r in leaving)
+            self.sums[str(step)] = sum(sum_samples(r) for r in leaving)
         absorbed = getattr(pullback, "absorbed", None)
         if absorbed is not None:
             self.absorbed[str(step)] = absorbed(arriving)

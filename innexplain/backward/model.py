@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -170,6 +171,8 @@ class BackwardModel(keras.Model):
         for layer, pullback in zip(reversed(self.backward_layers), reversed(pullbacks), strict=True):
             if pullback is not None:
                 layer.backward(pullback, relevance, values, record)
+        for slot in record.wanted.difference(record.kept) if record is not None else ():
+            record.kept[slot] = relevance.get(slot, ops.zeros_like(widen(values[slot])))
         for entry in self.canonical.graph.entries:
             if entry.explained:
                 wide = widen(values[entry.slot])
@@ -185,8 +188,9 @@ def naming_failures(model: Any, x: Sequence[np.ndarray]) -> Iterator[None]:
         yield
     except InnexplainError:
         raise
-    except (ValueError, tf.errors.OpError) as error:
-        reason = next((line for line in str(error).splitlines()[1:] if line.strip()), str(error)).strip()
+    except (TypeError, ValueError, tf.errors.OpError) as error:
+        told = re.sub(r"\x1b\[\d+m", "", str(error))  # Keras sets parts in bold
+        reason = next((line for line in told.splitlines()[1:] if line.strip()), told).strip()
         raise InputError(
             f"The model {model.name!r} fails on this input. Expected: data that the model itself can be "
             f"called on. Received: shape(s) {[a.shape for a in x]}, which gives {reason}"

@@ -142,9 +142,9 @@ def _report(what: str, message: object) -> None:
 
 
 def _one_line(text: str) -> str:
-    """A message of several lines in one, with a semicolon where a line had no end of its own.
+    r"""A message of several lines in one, with a semicolon where a line had no end of its own.
 
-    >>> _one_line("refused:\\n  conv (gelu)\\nTake another.")
+    >>> _one_line("refused:\n  conv (gelu)\nTake another.")
     'refused: conv (gelu); Take another.'
     """
     lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]

@@ -54,9 +54,7 @@ def check_model_file(path: str) -> None:
     if not file.exists():
         raise UnreadableFileError(f"Model {path}: there is no such file.")
     if file.is_dir():
-        raise UnreadableFileError(
-            f"Model {path}: expected a .keras or .h5 file, but it is a folder."
-        )
+        raise UnreadableFileError(f"Model {path}: expected a .keras or .h5 file, not a folder.")
     if file.suffix.lower() not in (".keras", ".h5", ".hdf5"):
         received = file.suffix or "no suffix"
         raise UnreadableFileError(

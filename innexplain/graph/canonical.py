@@ -11,23 +11,15 @@ from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any
 
-from innexplain.errors import ArgumentError, GraphError, HeadError, UnknownNameError, nearest
+from innexplain.errors import ArgumentError, HeadError, UnknownNameError, nearest
 from innexplain.graph.facts import annotate
 from innexplain.graph.folding import fold
 from innexplain.graph.head import find_head, head_name, mark_head, strip_head
-from innexplain.graph.kinds import (
-    EMBEDDING,
-    KERNEL,
-    MASK,
-    OPAQUE,
-    ROUTE,
-    activation_kind,
-    activation_name,
-    keras_type,
-)  # fmt: skip
+from innexplain.graph.kinds import KERNEL, OPAQUE, ROUTE, activation_kind, activation_name, keras_type
+from innexplain.graph.lift import lift_integers
 from innexplain.graph.linear import linear_parts
-from innexplain.graph.run import carry_mask, run_activation, run_linear
-from innexplain.graph.step import Entry, Exit, Graph, Step, Value
+from innexplain.graph.run import run_activation, run_linear
+from innexplain.graph.step import Entry, Exit, Graph, Step
 
 __all__ = ["Canonical", "canonical", "split"]
 
@@ -102,6 +94,8 @@ def select_exit(graph: Graph, output: Any) -> Exit:
             f"one of the names {names}, or a layer."
         )
     if isinstance(output, Integral) and not isinstance(output, bool):
+        if graph.opaque:
+            return graph.exits[0]  # its one step gives the output asked for
         output = int(output)
         if not -len(names) <= output < len(names):
             raise ArgumentError(f"output must be between 0 and {len(names) - 1}. Received: output={output}")
@@ -149,7 +143,8 @@ def _parts(step: Step, fresh: Iterator[int]) -> list[Step]:
         return [replace(step, kind=OPAQUE)]
     activation = getattr(layer, "activation", None)
     kind = activation_kind(activation)
-    last = len(linear) - 1 if activation_name(activation) in ("NoneType", "linear") else None
+    nothing = kind == ROUTE and activation_name(activation) in ("NoneType", "linear")
+    last = len(linear) - 1 if nothing else None
     slot, steps = step.inputs[0], []
     for i, part in enumerate(linear):
         output = step.outputs[0] if i == last else next(fresh)
@@ -161,7 +156,7 @@ def _parts(step: Step, fresh: Iterator[int]) -> list[Step]:
                 function=run_linear(part),
                 part=part.name,
                 linear=part,
-            )  # fmt: skip
+            )
         )
         slot = output
     if last is None:
@@ -177,73 +172,6 @@ def _no_head(graph: Graph, exit_: Exit) -> str:
         f"last step is {last} ({last.type_name if last else 'an input'}). Use pre_softmax='auto' or "
         "False to explain the output as it is."
     )
-
-
-def lift_integers(graph: Graph) -> Graph:
-    """Give every integer input a float to be explained by.
-
-    Token inputs, also of a model that takes them as floats, are explained at the output of their embedding,
-    which becomes an entry of its own; other integer inputs (8-bit images) are fed as float32.
-    """
-    consumers = graph.consumers()
-    for index, entry in enumerate(graph.entries):
-        if entry.embedding is not None:
-            continue
-        readers = [s for s in consumers.get(entry.slot, ()) if s.kind != MASK]
-        embeddings = [s for s in readers if s.kind == EMBEDDING]
-        if "float" in entry.value.dtype and not (readers and readers == embeddings):
-            continue
-        if embeddings:
-            graph = _lift_embeddings(graph, index, embeddings)
-        elif "int" in entry.value.dtype:
-            entries = list(graph.entries)
-            entries[index] = replace(entry, value=Value(entry.value.shape, "float32"))
-            graph = replace(graph, entries=tuple(entries))
-        elif entry.value.dtype == "bool":
-            graph = _not_explained(graph, index)
-    return graph
-
-
-def _not_explained(graph: Graph, index: int) -> Graph:
-    entries = list(graph.entries)
-    entries[index] = replace(entries[index], explained=False)
-    return replace(graph, entries=tuple(entries))
-
-
-def _lift_embeddings(graph: Graph, index: int, embeddings: list[Step]) -> Graph:
-    graph = _not_explained(graph, index)
-    fresh = max([*graph.values, *(s for step in graph.steps for s in step.outputs)]) + 1
-    values, entries, steps = dict(graph.values), list(graph.entries), list(graph.steps)
-    for number, step in enumerate(embeddings):
-        slot = fresh + number
-        value = graph.values[step.outputs[0]]
-        if len(value.shape) != len(graph.entries[index].value.shape) + 1:
-            raise GraphError(
-                f"The embedding {step} does not give one vector a token: {value.shape}. Explain the "
-                "sub-model behind it instead."
-            )
-        dtype = "float64" if value.dtype == "float64" else "float32"
-        values[slot] = Value(value.shape, dtype)
-        entries.append(Entry(slot, graph.entries[index].name, values[slot], index, True, embedding=step))
-        steps[steps.index(step)] = replace(
-            step, inputs=(step.inputs[0], slot), function=_stand_in(step), kind=ROUTE,
-            part="given",
-        )  # fmt: skip
-    return replace(graph, steps=tuple(steps), entries=tuple(entries), values=values)
-
-
-def _stand_in(step: Step) -> Any:
-    """The step that hands a given embedding on, with the mask that the tokens ask for."""
-
-    def function(tokens: Any, embedded: Any) -> list[Any]:
-        mask = step.operation.compute_mask(tokens)
-        if mask is None:
-            return [carry_mask(tokens, embedded)]
-        embedded = embedded + 0  # the mask must not stick to the caller's own tensor
-        embedded._keras_mask = mask
-        return [embedded]
-
-    return function
 
 
 def _channel_axis(graph: Graph, entry: Entry) -> int | None:

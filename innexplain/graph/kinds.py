@@ -75,7 +75,7 @@ _LAYERS: dict[str, tuple[str, ...]] = {
     EMBEDDING: ("Embedding", "ReversibleEmbedding"),
     RECURRENT: ("RNN", "SimpleRNN", "GRU", "LSTM", *_ranked("ConvLSTM"), "SimpleRNNCell",
                 "GRUCell", "LSTMCell", "StackedRNNCells", "Bidirectional"),
-    ATTENTION: ("Attention", "AdditiveAttention", "MultiHeadAttention", "GroupQueryAttention"),
+    ATTENTION: ("Attention", "AdditiveAttention", "MultiHeadAttention", "GroupedQueryAttention"),
     WRAPPER: ("TimeDistributed", "SpectralNormalization", "Wrapper"),
     DISCRETE: ("CategoryEncoding", "Discretization", "Hashing", "HashedCrossing", "IntegerLookup",
                "StringLookup", "TextVectorization", "FeatureSpace", "Equalization", "AutoContrast",
@@ -202,7 +202,7 @@ def kind_of(operation: Any, arguments: Sequence[Any] = (TENSOR,)) -> str:
     if isinstance(operation, keras.Model):
         return OPAQUE
     if isinstance(operation, keras.layers.Layer):
-        return _layer_kind(operation)
+        return _layer_kind(operation, arguments)
     if type(operation).__module__.split(".")[0] != "keras":
         return OPAQUE
     name = type(operation).__name__
@@ -220,7 +220,7 @@ def _with_constants(name: str, kind: str, arguments: Sequence[Any]) -> str:
     """The kind of an operation of which one argument only is a tensor of the graph."""
     if name in ("Maximum", "Minimum"):
         others = [a for a in arguments if a is not TENSOR and a is not None]
-        return RELU if name == "Maximum" and any(map(_is_zero, others)) else ACTIVATION
+        return RELU if name == "Maximum" and all(map(_is_zero, others)) else ACTIVATION
     if name in ("Divide", "TrueDivide", "DivideNoNan"):
         return SCALE if arguments[0] is TENSOR else ACTIVATION
     if name == "Power":
@@ -230,10 +230,23 @@ def _with_constants(name: str, kind: str, arguments: Sequence[Any]) -> str:
     return SCALE if kind in (PRODUCT, SUM) else kind
 
 
-def _layer_kind(layer: Any) -> str:
+def _layer_kind(layer: Any, arguments: Sequence[Any]) -> str:
     base = keras_type(layer)
     if base is None:
         return OPAQUE
     if base.__name__ == "Activation":
         return activation_kind(layer.activation)
+    if base.__name__ == "Pipeline":
+        return _pipeline_kind([kind_of(inner) for inner in layer.layers])
+    if base.__name__ == "ReversibleEmbedding" and any(a is True for a in arguments):
+        return LINEAR if layer.logit_soft_cap is None else ACTIVATION  # called with reverse=True
     return _LAYER_KIND.get(base.__name__, OPAQUE)
+
+
+def _pipeline_kind(inner: Sequence[str]) -> str:
+    """The kind of a chain of layers that is called as one."""
+    if DISCRETE in inner:
+        return DISCRETE
+    if set(inner) <= {ROUTE, SCALE}:
+        return SCALE if SCALE in inner else ROUTE
+    return WRAPPER

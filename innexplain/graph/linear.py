@@ -174,6 +174,8 @@ def _depthwise(layer: Any) -> list[LinearPart]:
 
 def _separable(layer: Any) -> list[LinearPart]:
     def pointwise(x: Tensor, kernel: Tensor) -> Tensor:
+        if layer.data_format == "channels_first":  # runs on a CPU without compilation too, as the layer does
+            return ops.einsum("nc...,cf->nf...", x, ops.reshape(kernel, kernel.shape[-2:]))
         return ops.conv(x, kernel, strides=1, padding="valid", data_format=layer.data_format)
 
     axis, rank = _channel_axis(layer), len(layer.kernel_size)

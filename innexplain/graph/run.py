@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import inspect
 from collections.abc import Callable, Iterator, Sequence
+from numbers import Integral
 from typing import Any
 
 import keras
 from keras import ops, tree
+
+from innexplain.errors import ArgumentError
 
 __all__ = [
     "carry_mask",
@@ -47,13 +50,23 @@ def run_operation(operation: Any, args: Any, kwargs: Any, inputs: Sequence[int],
     return function
 
 
-def run_opaque(model: Any, structure: Any) -> Function:
-    """A function that calls a model as a whole, on its tensors in the structure that it takes."""
+def run_opaque(model: Any, structure: Any, output: Any = None) -> Function:
+    """A function that calls a model as a whole, on its tensors in the structure that it takes.
+
+    How many outputs the model gives is known once it is called, and so is whether `output` is one of them.
+    """
     training = {"training": False} if _takes_training(model) else {}
 
     def function(*tensors: Tensor) -> list[Tensor]:
         with _kept_losses(model):
-            return tree.flatten(model(tree.pack_sequence_as(structure, tensors), **training))
+            found = tree.flatten(model(tree.pack_sequence_as(structure, tensors), **training))
+        index = 0 if output is None and len(found) == 1 else output
+        if not isinstance(index, Integral) or not -len(found) <= index < len(found):
+            raise ArgumentError(
+                f"{model.name!r} gives {len(found)} output(s): output= must be an index between 0 and "
+                f"{len(found) - 1}. Received: output={output!r}"
+            )
+        return [found[index]]
 
     return function
 

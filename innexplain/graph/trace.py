@@ -87,12 +87,13 @@ def _functional_class() -> Any:
     return Functional
 
 
-def opaque_graph(model: Any, x: Any = 0) -> Graph:
+def opaque_graph(model: Any, x: Any = 0, output: Any = None) -> Graph:
     """The graph of a model without one: its own call is the only step.
 
     Args:
         model: a subclassed model.
         x: data, or anything else of the structure in which the model takes its inputs.
+        output: the index of the output that is explained, of a model with several.
     """
     count = len(tree.flatten(x))
     order = iter(range(count))
@@ -104,7 +105,7 @@ def opaque_graph(model: Any, x: Any = 0) -> Graph:
         path=(model.name,),
         inputs=inputs,
         outputs=(count,),
-        function=run_opaque(model, structure),
+        function=run_opaque(model, structure, output),
         kind=kind_of(model),
     )
     entries = tuple(Entry(i, f"input_{i}", Value((), dtype), i, explained=True) for i in inputs)

@@ -184,8 +184,8 @@ def _flat_maps(
     array = finite_array(values, f"maps[{name!r}]")
     if array.ndim == 0 or len(array) != len(inputs):
         raise InputError(
-            f"maps[{name!r}]: expected {len(inputs)} maps, one an input, received shape "
-            f"{array.shape}."
+            f"maps[{name!r}]: expected {len(inputs)} maps, one an input, "
+            f"received shape {array.shape}."
         )
     return [
         sum_channels(one, rank, channel_axis, f"maps[{name!r}][{i}]") for i, one in enumerate(array)

@@ -126,7 +126,7 @@ def overlay(
 ) -> Image:
     """The map over its image, more opaque where it is stronger.
 
-        pixel = (1 - alpha) image + alpha colour(sign R),   alpha = opacity |R| / scale
+    `pixel = (1 - alpha) image + alpha colour(sign R)`, with `alpha = opacity |R| / scale`.
 
     The image is drawn in grey, so that every colour belongs to the map, and is the paler the
     higher the opacity, so that colours stand out in its dark parts too.
@@ -150,7 +150,7 @@ def overlay(
         ArgumentError: If `opacity` is outside [0, 1].
 
     >>> overlay([[1.0, 0.0]], [[0.0, 2.0]], opacity=1.0).getpixel((1, 0))
-    (178, 25, 43)
+    (177, 23, 42)
     """
     from PIL import Image
 

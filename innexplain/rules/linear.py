@@ -21,7 +21,17 @@ from keras import ops
 from innexplain.graph.linear import LinearPart
 from innexplain.graph.run import carry_mask
 from innexplain.graph.step import Step
-from innexplain.numerics import late, negative, positive, safe_divide, stabilise, vjp, widen
+from innexplain.numerics import (
+    late,
+    negative,
+    positive,
+    safe_divide,
+    stabilise,
+    sum_samples,
+    vanishes,
+    vjp,
+    widen,
+)
 from innexplain.rules.base import Pullback, Rule
 
 __all__ = ["Group", "Linear", "LinearRule"]
@@ -46,6 +56,18 @@ class Group:
     weight: float = 1.0
     epsilon: float = 0.0
     sign: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Quotient:
+    """The relevance `r` that a group shares, its denominator, what epsilon added to that, `s = r /
+    denominator`, and the pullback of each term."""
+
+    r: Tensor
+    denominator: Tensor
+    push: Tensor
+    s: Tensor
+    pulls: list[Pullback]
 
 
 class Linear:
@@ -91,8 +113,8 @@ class Linear:
         first = ((above, with_positive),)
         return first if below is None else (*first, (below, with_negative))
 
-    def quotient(self, group: Group, r: Tensor) -> tuple[Tensor, list[Any]]:
-        """`R / denominator` of a group, and the pullback of each of its terms."""
+    def quotient(self, group: Group, r: Tensor) -> Quotient:
+        """What a group makes of the relevance that arrives."""
         z, pulls = None, []
         for x, kernel in group.terms:
             value, pull = self._map(x, kernel, r)
@@ -103,7 +125,9 @@ class Linear:
         if group.sign:
             chosen = self.total >= 0 if group.sign > 0 else self.total < 0
             r = ops.where(chosen, r, ops.zeros_like(r))
-        return group.weight * safe_divide(r, stabilise(z, group.epsilon)), pulls
+        denominator = stabilise(z, group.epsilon)
+        r = group.weight * r
+        return Quotient(r, denominator, denominator - z, safe_divide(r, denominator), pulls)
 
     def _map(self, x: Tensor, kernel: Tensor, r: Tensor) -> tuple[Tensor, Any]:
         if x is self.x and kernel is self.kernel:
@@ -125,21 +149,26 @@ class LinearPullback:
         r: Tensor = relevances[0]
         answer = None
         for group in self.rule.groups(self.linear):
-            s, pulls = self.linear.quotient(group, r)
-            for (x, _), pull in zip(group.terms, pulls, strict=True):
-                share = x * pull([s])[0]
+            quotient = self.linear.quotient(group, r)
+            for (x, _), pull in zip(group.terms, quotient.pulls, strict=True):
+                share = x * pull([quotient.s])[0]
                 answer = share if answer is None else answer + share
         return [answer]
 
     def absorbed(self, relevances: Sequence[Tensor | None]) -> Tensor:
-        """The relevance that biases take, one number a sample."""
+        """The relevance that goes no further, one number a sample.
+
+        Biases and epsilon take their share of the denominator; where no contribution has the sign that a
+        group asks for, nothing can be handed on.
+        """
         r: Tensor = relevances[0]
-        total = ops.zeros(ops.shape(r)[:1], r.dtype)
+        kept: Tensor = 0.0
         for group in self.rule.groups(self.linear):
-            if group.bias is not None:
-                s, _ = self.linear.quotient(group, r)
-                total = total + ops.sum(ops.reshape(s * group.bias, (ops.shape(r)[0], -1)), axis=-1)
-        return total
+            q = self.linear.quotient(group, r)
+            unshared = ops.where(vanishes(q.denominator), q.r, ops.zeros_like(q.r))
+            own = q.s * q.push if group.bias is None else q.s * (q.push + group.bias)
+            kept = kept + sum_samples(own + unshared)
+        return kept
 
 
 @dataclass(frozen=True)

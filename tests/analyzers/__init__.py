@@ -1,0 +1,94 @@
+"""What the contract tests share: every analyzer by name, comparison of maps, refusals that are asserted."""
+
+import contextlib
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import innexplain
+from innexplain.errors import (
+    GraphError,
+    InnexplainWarning,
+    NothingOverriddenError,
+    UnsupportedLayerError,
+)
+
+NAMES = innexplain.analyzer_names()
+each_analyzer = pytest.mark.parametrize("name", NAMES)
+
+# These need calls of the model only, so no model may be refused by them.
+CALLS_ONLY = ("input", "random", "gradient", "sensitivity", "input_t_gradient") + (
+    "integrated_gradients",
+    "smoothgrad",
+)
+# What keeps a test short: the number of steps is no part of a contract.
+FEW = {"integrated_gradients": {"steps": 5}, "smoothgrad": {"augment_by_n": 5}}
+REFUSALS = (UnsupportedLayerError, NothingOverriddenError, GraphError)
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def create(name: str, model: Any, **kwargs: Any) -> innexplain.Analyzer:
+    """An analyzer that takes few steps."""
+    return innexplain.create_analyzer(name, model, **{**FEW.get(name, {}), **kwargs})
+
+
+def create_or_refuse(name: str, model: Any, reason: str, **kwargs: Any) -> innexplain.Analyzer | None:
+    """An analyzer, or `None` where it refuses the model in the way in which it should.
+
+    A refusal must come at creation, name the analyzer and hold `reason`, and `check_model` must agree.
+    """
+    try:
+        return create(name, model, **kwargs)
+    except REFUSALS as error:
+        assert name not in CALLS_ONLY, f"{name} needs no graph and must not refuse: {error}"
+        assert name in str(error)
+        assert reason in str(error)
+        assert not innexplain.check_model(model, name, **kwargs).ok
+        return None
+
+
+@contextlib.contextmanager
+def silent_maps_allowed() -> Iterator[None]:
+    """For samples whose map is zero by right: deep Taylor of a negative score, an unused input."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InnexplainWarning)
+        yield
+
+
+def flat(maps: Any) -> np.ndarray:
+    """All numbers of an answer, whatever its structure, in float64."""
+    return np.concatenate([np.ravel(m).astype("float64") for m in keras.tree.flatten(maps)])
+
+
+def assert_alike(actual: Any, expected: Any, tolerance: float = 1e-5) -> None:
+    """Equal structure, shapes and values, to `tolerance` times the largest value; never all zero."""
+    keras.tree.assert_same_structure(actual, expected)
+    shapes = [[np.shape(m) for m in keras.tree.flatten(maps)] for maps in (actual, expected)]
+    assert shapes[0] == shapes[1]
+    a, b = flat(actual), flat(expected)
+    assert np.isfinite(b).all()
+    assert np.abs(b).max() > 0
+    np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * np.abs(b).max())
+
+
+def assert_different(actual: Any, expected: Any, tolerance: float = 1e-3) -> None:
+    """At least one number differs by more than `tolerance` times the largest value."""
+    a, b = flat(actual), flat(expected)
+    assert np.abs(a - b).max() > tolerance * np.abs(b).max()
+
+
+def tape_gradient(model: Any, x: Any, score: Callable[[Any], Any]) -> Any:
+    """The gradient of a score by the inputs, in the structure of x, from TensorFlow's own tape."""
+    watched = keras.tree.map_structure(tf.constant, x)
+    with tf.GradientTape() as tape:
+        tape.watch(watched)
+        value = score(model(watched, training=False))
+    return keras.tree.map_structure(lambda g: g.numpy(), tape.gradient(value, watched))

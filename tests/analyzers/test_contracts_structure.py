@@ -1,0 +1,225 @@
+"""How a model is written makes no difference: nested or inlined, shared or repeated, Sequential or not."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers as L
+
+import innexplain
+from tests.zoo import nest_pairs, randomise
+from tests.zoo.models import MODELS, nest
+
+from . import (
+    NAMES,
+    assert_alike,
+    create,
+    create_or_refuse,
+    each_analyzer,
+    rng,
+    silent_maps_allowed,
+    tape_gradient,
+)
+
+PAIRS = {pair.name: pair for pair in nest_pairs()}
+NESTED = ("residual_depth_3", "shared", "conv_1d_sequential")
+
+
+def explained(name, model, x, **kwargs):
+    with silent_maps_allowed():
+        return create(name, model, neuron_selection_mode="index", **kwargs).analyze(x, 1)
+
+
+@pytest.mark.parametrize("pair", NESTED)
+@each_analyzer
+def test_nested_is_inlined(name, pair):
+    nested, inlined = PAIRS[pair].build()
+    x = PAIRS[pair].inputs(2, rng())
+    assert_alike(explained(name, nested, x), explained(name, inlined, x), 1e-6)
+
+
+@each_analyzer
+def test_nested_model_with_dict_inputs_and_two_outputs(name):
+    """It multiplies two branches, which LRP may refuse: then both models, and for that reason."""
+    nested, inlined = PAIRS["dict_inner"].build()
+    x = PAIRS["dict_inner"].inputs(2, rng())
+    analyzers = [
+        create_or_refuse(name, model, "multiply", neuron_selection_mode="index")
+        for model in (nested, inlined)
+    ]
+    if analyzers[1] is None:
+        assert analyzers[0] is None
+        return
+    with silent_maps_allowed():
+        a, b = (analyzer.analyze(x, 1) for analyzer in analyzers)
+    assert_alike(a, b, 1e-6)
+
+
+@pytest.mark.parametrize("pair", sorted(set(PAIRS) - set(NESTED)))
+def test_every_pair_with_the_method_that_overrides(pair):
+    """Guided backprop differs from the gradient wherever a nested ReLU is overlooked."""
+    nested, inlined = PAIRS[pair].build()
+    x = PAIRS[pair].inputs(3, rng())
+    assert_alike(explained("guided_backprop", nested, x), explained("guided_backprop", inlined, x), 1e-6)
+
+
+@each_analyzer
+def test_a_model_wrapped_three_times(name):
+    case = MODELS["conv_net"]
+    nested, inlined = nest(case, depth=3)
+    x = case.inputs(2, rng())
+    assert_alike(explained(name, nested, x), explained(name, inlined, x), 1e-6)
+
+
+def unshared(shared, seed):
+    """`MODELS["shared_layer"]` with three Dense and three ReLU layers of equal weights."""
+    x = keras.Input((6,))
+    dense, relu = [L.Dense(6) for _ in range(3)], [L.ReLU() for _ in range(3)]
+    y = relu[1](dense[1](relu[0](dense[0](x))))
+    model = keras.Model(x, L.Dense(3)(L.Add()([y, relu[2](dense[2](y))])))
+    head, (kernel, bias) = shared.layers[-1].get_weights(), shared.layers[1].get_weights()
+    for layer in dense:
+        layer.set_weights([kernel, bias])
+    model.layers[-1].set_weights(head)
+    return model
+
+
+@each_analyzer
+def test_shared_layer_is_a_repeated_one(name):
+    shared = MODELS["shared_layer"].build(seed=3)
+    x = MODELS["shared_layer"].inputs(3, rng(3))
+    repeated = unshared(shared, 3)
+    np.testing.assert_allclose(shared(x), repeated(x), rtol=1e-6)
+    assert_alike(explained(name, shared, x), explained(name, repeated, x), 1e-6)
+
+
+@each_analyzer
+def test_shared_submodel_treats_its_inputs_alike(name):
+    """A siamese net that adds the two sides: swapping inputs swaps maps, and the sides differ."""
+    one = keras.Input((5,))
+    tower = keras.Model(one, L.Dense(4, activation="relu")(one), name="tower")
+    a, b = keras.Input((5,)), keras.Input((5,))
+    model = randomise(keras.Model([a, b], L.Dense(2)(L.Add()([tower(a), tower(b)]))), 1)
+    left, right = rng(1).normal(size=(2, 3, 5)).astype("float32")
+    there = explained(name, model, [left, right])
+    back = explained(name, model, [right, left])
+    if name == "random":  # its noise belongs to the samples as a whole
+        assert not np.allclose(there[0], back[1])
+        return
+    assert_alike(there, back[::-1], 1e-5)
+    assert not np.allclose(there[0], there[1])
+
+
+@each_analyzer
+def test_sequential_is_functional(name):
+    def layers():
+        return [L.Conv1D(3, 3, activation="relu"), L.Flatten(), L.Dense(3, activation="softmax")]
+
+    sequential = randomise(keras.Sequential([keras.Input((7, 2)), *layers()]))
+    x = y = keras.Input((7, 2))
+    for layer in layers():
+        y = layer(y)
+    functional = randomise(keras.Model(x, y))
+    data = rng().normal(size=(3, 7, 2)).astype("float32")
+    assert_alike(explained(name, sequential, data), explained(name, functional, data), 1e-6)
+
+
+@each_analyzer
+def test_sequential_that_was_built_late(name):
+    """Without an `Input`, built by a shape or by its first call."""
+    maps = []
+    for build in ("shape", "call"):
+        model = keras.Sequential([L.Dense(5, activation="relu"), L.Dense(3)])
+        model.build((None, 4)) if build == "shape" else model(np.zeros((1, 4), "float32"))
+        maps.append(explained(name, randomise(model), rng().normal(size=(3, 4)).astype("float32")))
+    assert_alike(*maps, 1e-6)
+
+
+class Called(keras.Model):
+    """Code instead of a graph, around layers that a functional model may share."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def call(self, inputs):
+        return self.inner(inputs)
+
+
+@each_analyzer
+def test_subclassed_model_is_its_functional_twin(name):
+    functional = MODELS["dense_net"].build()
+    model = Called(functional)
+    x = MODELS["dense_net"].inputs(3, rng())
+    model(x)
+    analyzer = create_or_refuse(name, model, "no graph", pre_softmax=False, neuron_selection_mode="index")
+    if analyzer is not None:
+        assert_alike(analyzer.analyze(x, 1), explained(name, functional, x, pre_softmax=False), 1e-6)
+
+
+class Two(keras.Model):
+    """Two inputs in a dict, two outputs in a tuple."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense, self.head = L.Dense(3, activation="tanh"), L.Dense(2)
+
+    def call(self, inputs):
+        hidden = self.dense(inputs["p"]) * self.dense(inputs["q"])
+        return self.head(hidden), hidden
+
+
+@pytest.mark.parametrize("output", [0, 1, -1])
+def test_subclassed_model_with_dict_inputs_and_two_outputs(output):
+    model = Two()
+    x = {key: rng(i).normal(size=(3, 4)).astype("float32") for i, key in enumerate("pq")}
+    model(x)
+    analyzer = create("gradient", model, output=output, neuron_selection_mode="index")
+    truth = tape_gradient(model, x, lambda y: y[output][:, 1])
+    assert_alike(analyzer.analyze(x, 1), truth, 1e-6)
+
+
+def test_subclassed_model_with_two_outputs_asks_which_one():
+    model = Two()
+    x = {key: rng(i).normal(size=(3, 4)).astype("float32") for i, key in enumerate("pq")}
+    model(x)
+    for output in (None, 2):
+        with pytest.raises(innexplain.errors.ArgumentError, match=rf"2 output.*output=.*0 and 1.*{output}"):
+            create("gradient", model, output=output).analyze(x)
+
+
+class Branching(keras.Model):
+    """A functional model by its constructor, which does something else when it is called."""
+
+    def call(self, inputs, training=None):
+        return -super().call(inputs, training=training)
+
+
+def test_functional_model_that_overrides_call_is_not_read_as_a_graph():
+    x = keras.Input((4,))
+    model = randomise(Branching(x, L.Dense(2)(L.Dense(3, activation="relu")(x))))
+    data = rng().normal(size=(3, 4)).astype("float32")
+    truth = tape_gradient(model, data, lambda y: y[:, 1])
+    assert_alike(explained("gradient", model, data), truth, 1e-6)
+    with pytest.raises(innexplain.errors.GraphError, match="overrides call"):
+        create("guided_backprop", model)
+
+
+@each_analyzer
+def test_model_without_any_layer(name):
+    """Input and output are one tensor: the score is the input itself."""
+    x = keras.Input((4,))
+    analyzer = create_or_refuse(name, keras.Model(x, x), "", neuron_selection_mode="index")
+    if analyzer is None:
+        return
+    data = rng().normal(size=(2, 4)).astype("float32")
+    maps, info = analyzer.analyze(data, 1, return_info=True)
+    np.testing.assert_allclose(info["score"], data[:, 1])
+    if name == "gradient":
+        np.testing.assert_array_equal(maps, [[0, 1, 0, 0]] * 2)
+    assert maps.shape == data.shape
+
+
+def test_every_analyzer_is_here():
+    """The names that the first users know, and no name twice."""
+    assert {"gradient", "smoothgrad", "deconvnet", "guided_backprop"} < set(NAMES)
+    assert len(set(NAMES)) == len(NAMES)

@@ -1,0 +1,102 @@
+"""Time and memory of every analyzer, beside a gradient written by hand.
+
+The yardstick is `tf.GradientTape` on the largest logit, compiled with `tf.function`; converting the input
+and the answer counts on both sides. Runs are interleaved and ratios are medians, so that a busy machine
+disturbs both sides alike. Methods of many passes (integrated gradients, SmoothGrad) are compared with as
+many gradients. First call and memory are measured in a process of their own: from `create_analyzer` to the
+first answer; and the peak of resident memory above that of the gradient by hand.
+"""
+
+import argparse
+import os
+import sys
+
+from tests.benchmarks import subprocesses
+
+BY_HAND = "gradient by hand"
+RATIO_GOALS = {"gradient": 1.1, "deconvnet": 1.1, "guided_backprop": 1.1, "integrated_gradients": 1.05}
+FIRST_CALL_GOALS = {"ResNet50": 5.0}  # seconds, for analyzers of one pass
+HEADER = ("analyzer", "passes", "seconds", "ratio", "goal", "", "first call", "goal", "", "peak MB")
+WIDTHS = (21, 7, 9, 7, 9, 8, 12, 6, 8, 9)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
+    parser.add_argument(
+        "--models", nargs="+", default=["VGG16", "ResNet50"], help="names of keras.applications"
+    )
+    parser.add_argument("--batches", nargs="+", type=int, default=[1, 8], help="numbers of images")
+    parser.add_argument("--analyzers", nargs="+", help="names (default: all but input and random)")
+    parser.add_argument("--repeats", type=int, default=15, help="interleaved runs of methods of one pass")
+    parser.add_argument("--wrapper-repeats", type=int, default=2, help="runs of methods of many passes")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure and print, a table a model and batch."""
+    tasks = _Tasks()
+    analyzers = arguments.analyzers or tasks.call("names")
+    for model in arguments.models:
+        for batch in arguments.batches:
+            print(f"\n{model}, {batch} image{'s' if batch > 1 else ''} of 224 x 224, random weights")
+            print(f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}")
+            print(_line(HEADER), flush=True)
+            times = tasks.call(
+                "times",
+                model=model,
+                batch=batch,
+                analyzers=analyzers,
+                repeats=arguments.repeats,
+                wrapper_repeats=arguments.wrapper_repeats,
+            )
+            base = tasks.call("cold", model=model, batch=batch, analyzer=None)
+            print(_row(BY_HAND, model, times[BY_HAND], base, None), flush=True)
+            for name in analyzers:
+                cold = tasks.call("cold", model=model, batch=batch, analyzer=name)
+                print(_row(name, model, times[name], cold, base["peak"]), flush=True)
+    print(_NOTES)
+    return 0
+
+
+class _Tasks:
+    """Functions of `speed_tasks`, by name: this process must not import TensorFlow."""
+
+    def call(self, name: str, **arguments: object) -> dict:
+        print(f"  measuring: {name} {arguments}", file=sys.stderr, flush=True)
+        return subprocesses.call("tests.benchmarks.speed_tasks", name, **arguments)
+
+
+def _row(name: str, model: str, timing: dict, cold: dict, base: float | None) -> str:
+    ratio_goal = RATIO_GOALS.get(name)
+    first_goal = FIRST_CALL_GOALS.get(model) if timing["passes"] == 1 and base is not None else None
+    return _line(
+        (
+            name,
+            str(timing["passes"]),
+            f"{timing['seconds']:.3f}",
+            f"{timing['ratio']:.2f}",
+            *_verdict(timing["ratio"], ratio_goal, ".2f"),
+            f"{cold['first']:.1f} s",
+            *_verdict(cold["first"], first_goal, ".0f"),
+            f"{cold['peak']:.0f}" if base is None else f"{cold['peak'] - base:+.0f}",
+        )
+    )
+
+
+def _verdict(value: float, goal: float | None, form: str) -> tuple[str, str]:
+    if goal is None:
+        return "-", ""
+    return f"<= {goal:{form}}", "ok" if value <= goal else "MISSED"
+
+
+def _line(cells: tuple[str, ...]) -> str:
+    first, *rest = zip(cells, WIDTHS, strict=True)
+    return (first[0].ljust(first[1]) + "".join(c.rjust(w) for c, w in rest)).rstrip()
+
+
+_NOTES = """
+seconds     median time of one call of analyze
+ratio       to `passes` gradients by hand, median over interleaved runs
+first call  from create_analyzer to the first answer, in a fresh process
+peak MB     resident memory of a process that does nothing else: in whole for the gradient by hand,
+            above that for the others; methods of many passes work on up to 32 rows at once"""

@@ -1,0 +1,203 @@
+"""`innexplain demo`, end to end with few epochs, and what it does when things are missing."""
+
+import base64
+import builtins
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import innexplain
+from innexplain.cli import demo
+from innexplain.cli.demo_network import Digits, load_digits, train
+from innexplain.cli.demo_page import page
+from innexplain.cli.demo_runs import Case, Run, pick_cases
+from innexplain.cli.main import main
+
+pytest.importorskip("sklearn")
+NAMES = ("gradient", "guided_backprop", "integrated_gradients", "sensitivity")
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, Path]:
+    """A demo of three epochs and a few analyzers: enough for all that it writes."""
+    folder = tmp_path_factory.mktemp("demo") / "new"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(innexplain, "analyzer_names", lambda: NAMES)
+        return main(["demo", "--output", str(folder), "--epochs", "3"]), folder
+
+
+class _Page(HTMLParser):
+    """Collects the attributes of all tags, and the cells of all tables."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.cells: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("img", "meta"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open[-1:] in (["td"], ["th"]):
+            self.cells.append(data)
+
+
+def test_accuracy_below_the_goal_is_exit_code_1(done) -> None:
+    """Three epochs do not suffice; the files are there all the same."""
+    code, folder = done
+    loaded = keras.models.load_model(folder / "digits.keras")
+    digits = load_digits()
+    accuracy = (np.asarray(loaded(digits.test_x)).argmax(-1) == digits.test_y).mean()
+    assert 0.2 < accuracy < 0.97
+    assert code == 1
+    assert f"<strong>{accuracy:.1%}</strong>" in (folder / "index.html").read_text("utf-8")
+
+
+def test_files_are_complete(done) -> None:
+    _, folder = done
+    names = {path.name for path in folder.iterdir()}
+    digits = {f"digit-{i}.png" for i in range(1, 9)}
+    assert names == {"digits.keras", "gallery.png", "index.html"} | digits
+    with Image.open(folder / "gallery.png") as gallery:
+        assert gallery.width > 1000
+        assert len(gallery.convert("RGB").getcolors(2**24)) > 200
+
+
+def test_page_stands_alone_and_is_accessible(done) -> None:
+    _, folder = done
+    text = (folder / "index.html").read_text(encoding="utf-8")
+    found = _Page(text)
+    assert found.open == []
+    assert not re.search(r"https?://|<script|<link", text)
+    [picture] = [attributes for tag, attributes in found.tags if tag == "img"]
+    data = picture["src"].removeprefix("data:image/png;base64,")
+    assert base64.b64decode(data) == (folder / "gallery.png").read_bytes()
+    assert all(name in picture["alt"] for name in NAMES)
+    assert set(NAMES) <= set(found.cells)
+    assert dict(found.tags)["html"]["lang"] == "en"
+    assert all("scope" in attributes for tag, attributes in found.tags if tag == "th")
+
+
+def test_digit_files_give_the_network_the_same_values(done) -> None:
+    """`innexplain explain --preprocess 0-1` on them explains what the gallery shows."""
+    _, folder = done
+    digits = load_digits()
+    with Image.open(folder / "digit-1.png") as picture:
+        values = (np.asarray(picture, dtype=np.float64) / 255).astype("float32")[..., None]
+    assert (digits.test_x == values).all(axis=(1, 2, 3)).any()
+
+
+def test_held_out_digits_are_held_out() -> None:
+    digits = load_digits()
+    assert (len(digits.train_x), len(digits.test_x)) == (1347, 450)
+    assert (digits.train_x.min(), digits.train_x.max()) == (0, 1)
+    train = {image.tobytes() for image in digits.train_x}
+    assert sum(image.tobytes() in train for image in digits.test_x) == 0
+
+
+def test_table_is_printed_with_refusals(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, innexplain_
+) -> None:
+    names = (*NAMES, "gradient_of_nothing")
+    monkeypatch.setattr(innexplain, "analyzer_names", lambda: names)
+    code, out, err = innexplain_("demo", "--output", tmp_path, "--epochs", 1)
+    assert (code, err) == (1, "")
+    assert "NOT as expected" in out
+    rows = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.strip()}
+    for name in NAMES:
+        assert [float(cell) > 0 for cell in rows[name][:2]] == [True, True]
+        assert (rows[name][2] == "-") == (name != "integrated_gradients")
+    assert re.search(r"^gradient_of_nothing +refused +- +-$", out, re.MULTILINE)
+    assert "gradient_of_nothing refused: There is no analyzer" in out
+    assert "gradient_of_nothing</dt>" in (tmp_path / "index.html").read_text("utf-8")
+    assert str((tmp_path / "index.html").resolve()) in out
+
+
+def test_cases_are_right_ones_then_the_surest_mistakes() -> None:
+    labels = np.arange(20) % 10
+    outputs = np.full((20, 10), 0.01)
+    outputs[np.arange(20), labels] = 0.9
+    for i, sure in ((3, 0.92), (7, 0.99), (11, 0.95)):
+        outputs[i, (labels[i] + 1) % 10] = sure
+    digits = Digits(*[np.zeros((20, 8, 8, 1)), labels] * 2)
+    cases = pick_cases(digits, outputs)
+    assert [case.right for case in cases] == [True] * 4 + [False] * 3
+    assert len({case.true for case in cases[:4]}) == 4
+    assert [case.true for case in cases[4:]] == [7, 1, 3]
+    assert [case.file_name for case in cases] == [f"digit-{i}.png" for i in range(1, 8)]
+
+
+def test_page_without_mistakes_and_with_hostile_text() -> None:
+    case = Case(1, np.zeros((8, 8, 1)), true=3, predicted=3, probability=0.5)
+    text = page(b"png", 1.0, [case], [Run("<b>", refusal='no "rule" & <layer>')])
+    assert "It made no mistake" in text
+    assert "<b>" not in text
+    assert "no &quot;rule&quot; &amp; &lt;layer&gt;" in text
+    assert _Page(text).open == []
+
+
+def test_scikit_learn_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, innexplain_) -> None:
+    usual = builtins.__import__
+
+    def without(name: str, *more: object):
+        if name.split(".")[0] == "sklearn":
+            raise ModuleNotFoundError("No module named 'sklearn'", name="sklearn")
+        return usual(name, *more)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    code, _, err = innexplain_("demo", "--output", tmp_path / "new")
+    assert code == 2
+    assert err.count("\n") == 1
+    assert "pip install innexplain[demo]" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_output_that_is_a_file_is_found_before_training(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, innexplain_
+) -> None:
+    monkeypatch.setattr(demo, "train", lambda *arguments: pytest.fail("it trained"))
+    (tmp_path / "file").touch()
+    code, _, err = innexplain_("demo", "--output", tmp_path / "file")
+    assert code == 2
+    assert "is a file, not a folder" in err
+
+
+def test_interrupted_in_training(monkeypatch: pytest.MonkeyPatch, tmp_path, innexplain_) -> None:
+    def train(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(demo, "train", train)
+    code, _, err = innexplain_("demo", "--output", tmp_path / "new")
+    assert code == 130
+    assert err == (
+        "innexplain: interrupted: the network was still in training; nothing was written.\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_every_analyzer_explains_the_network(tmp_path: Path, innexplain_) -> None:
+    code, out, err = innexplain_("demo", "--output", tmp_path)
+    assert (code, err) == (0, "")
+    assert "refused" not in out
+    text = (tmp_path / "index.html").read_text("utf-8")
+    assert set(innexplain.analyzer_names()) <= set(_Page(text).cells)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(5))
+def test_goal_is_reached_with_any_seed(seed: int) -> None:
+    _, accuracy = train(keras, load_digits(), epochs=40, seed=seed)
+    assert accuracy >= 0.97

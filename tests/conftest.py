@@ -1,0 +1,31 @@
+"""What every test relies on: the environment, and the networks and images beside the checkout."""
+
+import os
+
+# TensorFlow, Keras and matplotlib read these when they are imported, so they come first.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ["MPLBACKEND"] = "Agg"
+for _threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+    os.environ.pop(_threads, None)  # TensorFlow's own defaults, as users have them
+
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real networks and images; tests that ask for it are skipped where it is absent.
+
+    It is `../shared/data` beside the checkout, or wherever the variable `INNEXPLAIN_DATA` says.
+    """
+    given = os.environ.get("INNEXPLAIN_DATA")
+    folder = Path(given) if given else CHECKOUT.parent / "shared" / "data"
+    if folder.is_dir():
+        return folder
+    if given:
+        pytest.fail(f"INNEXPLAIN_DATA is {given!r}, which is no folder")
+    pytest.skip("needs the folder ../shared/data beside the checkout, or INNEXPLAIN_DATA")

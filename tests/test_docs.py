@@ -1,0 +1,138 @@
+"""The documentation is true: every snippet runs, every link leads somewhere, tables agree with the code.
+
+`python -m tests.test_docs` brings the tables of docs/layers.rst up to date.
+"""
+
+import doctest
+import re
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import innexplain
+from innexplain import composites
+from innexplain.graph import Entry, Exit, Graph, Step, Value, kinds
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+PAGES = sorted((CHECKOUT / "docs").glob("*.rst"))
+LAYERS = CHECKOUT / "docs" / "layers.rst"
+README = CHECKOUT / "README.md"
+METHODS = (composites.GRADIENT, composites.DECONVNET)
+# The same flags as in setup.cfg and docs/conf.py.
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_snippets(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = doctest.testfile(str(page), module_relative=False, optionflags=FLAGS, encoding="utf-8")
+    assert found.failed == 0, "the output above says where"
+
+
+def test_how_to_pages_have_snippets():
+    prose = {"api", "architecture", "benchmarks", "index"}
+    silent = [page.stem for page in PAGES if ">>> " not in page.read_text("utf-8")]
+    assert set(silent) <= prose
+
+
+def test_pages_are_in_the_table_of_contents():
+    listed = set(re.findall(r"^   (\w+)$", (CHECKOUT / "docs" / "index.rst").read_text("utf-8"), re.M))
+    assert listed == {page.stem for page in PAGES} - {"index"}
+
+
+def fences(language):
+    """The blocks of the README in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README.read_text("utf-8"), re.M | re.S)
+
+
+def test_readme_snippets(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 400, 3), "uint8")
+    Image.fromarray(pixels).save("cat.jpg")
+    # Trained weights are a download, and an untrained network runs the same lines.
+    blocks = [block.replace('weights="imagenet"', "weights=None") for block in fences("python")]
+    assert blocks
+    names = {}
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), names)
+    overlay = np.asarray(Image.open("cat.overlay.png"))
+    assert overlay.shape == (224, 224, 3)
+    assert len(np.unique(overlay)) > 50
+
+
+def test_readme_test_command_stands_where_the_ci_reads_it():
+    marked = re.search(r"^<!-- test command -->\n```bash\n(.*?)^```$", README.read_text("utf-8"), re.M | re.S)
+    assert marked is not None
+    assert "-m pytest" in marked[1]
+    assert '.[test]"' in marked[1]
+
+
+def test_readme_links_lead_to_files():
+    targets = re.findall(r"\]\(([^)#]+)[^)]*\)", README.read_text("utf-8"))
+    missing = [t for t in targets if not t.startswith("http") and not (CHECKOUT / t).exists()]
+    assert targets
+    assert missing == []
+
+
+def test_pictures_are_small():
+    pictures = sorted((CHECKOUT / "docs" / "images").glob("*.png"))
+    assert pictures
+    assert [p.name for p in pictures if p.stat().st_size >= 300_000] == []
+
+
+def test_methods_of_the_readme_exist():
+    rows = re.findall(r"^\| `(\w+)` \|", README.read_text("utf-8"), re.M)
+    assert rows
+    assert set(rows) <= set(innexplain.analyzer_names())
+
+
+@pytest.mark.parametrize("name", ["layers", "operations"])
+def test_tables_of_layers_are_those_of_the_code(name):
+    found = re.search(_marked(name), LAYERS.read_text("utf-8"), re.S)
+    assert found is not None
+    assert found[2] == _table(name), "`python -m tests.test_docs` rewrites the tables"
+
+
+def _marked(name):
+    return rf"(\.\. {name}: begin\n)(.*?)(\.\. {name}: end\n)"
+
+
+def _table(name):
+    """The rows of one of the tables in `kinds`, as reStructuredText."""
+    meanings = dict(re.findall(r'^[A-Z]+ = "(\w+)"  # (.+)$', Path(kinds.__file__).read_text("utf-8"), re.M))
+    rows = [("kind", "classes" if name == "layers" else "classes of operations", "gradient", "signal")]
+    for kind, members in getattr(kinds, f"_{name.upper()}").items():
+        meaning = f"`{kind}`: {meanings[kind]}" if kind in meanings else f"`{kind}`"
+        classes = ", ".join(f"`{member}`" for member in members)
+        rows.append((meaning, classes, *(_treated(kind, composite) for composite in METHODS)))
+    lines = ["", ".. list-table::", "   :header-rows: 1", "   :widths: 22 42 18 18", ""]
+    for row in rows:
+        for number, cell in enumerate(row):
+            lead = "   * - " if number == 0 else "     - "
+            lines += textwrap.wrap(cell, 108, initial_indent=lead, subsequent_indent=" " * 7)
+    return "\n".join([*lines, "", ""])
+
+
+def _treated(kind, composite):
+    """What a method does with a step of a kind."""
+    step = Step(None, ("step",), (0,), (1,), lambda x: [x], kind)
+    value = Value((None, 4), "float32")
+    graph = Graph((step,), (Entry(0, "input", value, 0, explained=True),), (Exit(1, "output"),), {0: value})
+    (assignment,) = composite.assign(graph)
+    if isinstance(assignment.rule, composites.Refuse):
+        return f"refused: {assignment.rule.reason}"
+    return "derivative" if assignment.rule.name == "Gradient" else "overridden"
+
+
+def _rewrite():
+    text = LAYERS.read_text("utf-8")
+    for name in ("layers", "operations"):
+        text = re.sub(_marked(name), lambda m, n=name: m[1] + _table(n) + m[3], text, flags=re.S)
+    LAYERS.write_text(text, "utf-8")
+
+
+if __name__ == "__main__":
+    _rewrite()
