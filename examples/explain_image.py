@@ -32,9 +32,7 @@ def load(path: str | None) -> np.ndarray:
 def main() -> None:
     """Explain, print, and write `explained-*.png` to the current folder."""
     keras.utils.set_random_seed(0)
-    model = keras.applications.MobileNetV2(
-        input_shape=(SIZE, SIZE, 3), alpha=0.35, weights=None, classes=10
-    )
+    model = keras.applications.MobileNetV2(input_shape=(SIZE, SIZE, 3), alpha=0.35, weights=None, classes=10)
     pixels = load(sys.argv[1] if len(sys.argv) > 1 else None)
     x = keras.applications.mobilenet_v2.preprocess_input(pixels[None].astype("float32"))
 
@@ -43,7 +41,7 @@ def main() -> None:
         options = {"augment_by_n": 8} if name == "smoothgrad" else {}
         analyzer = innexplain.create_analyzer(name, model, **options)
         maps[name], info = analyzer.analyze(x, return_info=True)
-        print(f"{name}: class {info['neuron'][0]}, score {info['score'][0]:.4f}")
+        print(f"{name}: class {info['neuron'][0]}, score {info['score'][0]:.3g}")
 
     heatmap = plots.heatmap_image(maps["gradient"][0])
     overlay = plots.overlay(pixels, maps["gradient"][0], opacity=0.8)

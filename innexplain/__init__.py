@@ -4,19 +4,44 @@ analyzer = innexplain.create_analyzer("guided_backprop", model)
 heatmap = analyzer.analyze(x)
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from innexplain import errors
-from innexplain.analyzers import (
-    Analyzer,
-    IntegratedGradients,
-    SmoothGrad,
-    analyzer_names,
-    check_model,
-    create_analyzer,
-)
-from innexplain.composites import register_rule, unregister_rule
-from innexplain.graph.view import model_wo_softmax
+
+if TYPE_CHECKING:
+    from innexplain.analyzers import (
+        Analyzer,
+        IntegratedGradients,
+        SmoothGrad,
+        analyzer_names,
+        check_model,
+        create_analyzer,
+    )
+    from innexplain.composites import register_rule, unregister_rule
+    from innexplain.graph.view import model_wo_softmax
 
 __version__ = "0.1.0"
+
+# Looked up when first used: `innexplain --help` and `--version` need not wait for TensorFlow, and
+# the command can silence its start-up messages before it is imported.
+_HOMES = {
+    **dict.fromkeys(
+        (
+            "Analyzer",
+            "IntegratedGradients",
+            "SmoothGrad",
+            "analyzer_names",
+            "check_model",
+            "create_analyzer",
+        ),
+        "innexplain.analyzers",
+    ),
+    **dict.fromkeys(("register_rule", "unregister_rule"), "innexplain.composites"),
+    "model_wo_softmax": "innexplain.graph.view",
+}
 
 __all__ = [
     "Analyzer",
@@ -31,3 +56,15 @@ __all__ = [
     "register_rule",
     "unregister_rule",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'innexplain' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

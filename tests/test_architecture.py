@@ -90,9 +90,7 @@ def floor_complaints(source: str, name: str) -> list[str]:
     unit = name.removesuffix(".py").split("/")[1]
     unit = "innexplain" if unit == "__init__" else unit
     if unit not in FLOORS:
-        return [
-            f"{name}: {unit!r} has no floor yet; give it one in FLOORS and docs/architecture.rst"
-        ]
+        return [f"{name}: {unit!r} has no floor yet; give it one in FLOORS and docs/architecture.rst"]
     found = []
     for node in ast.walk(ast.parse(source)):
         for full_name in imported(node, name):
@@ -187,9 +185,7 @@ def test_imports_matplotlib_late_and_tensorflow_in_few_files(name: str) -> None:
     assert import_complaints(_read(name), name) == []
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in PACKAGE_FILES if not _inside(name, KERAS_INTERNALS_IN)]
-)
+@pytest.mark.parametrize("name", [name for name in PACKAGE_FILES if not _inside(name, KERAS_INTERNALS_IN)])
 def test_keras_internals_stay_in_the_graph(name: str) -> None:
     assert text_complaints(_read(name), name, KERAS_INTERNALS) == []
 

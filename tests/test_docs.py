@@ -84,7 +84,7 @@ def test_pictures_are_small():
 
 
 def test_methods_of_the_readme_exist():
-    rows = re.findall(r"^\| `(\w+)` \|", README.read_text("utf-8"), re.M)
+    rows = re.findall(r"^\| `([\w.]+)` \|", README.read_text("utf-8"), re.M)
     assert rows
     assert set(rows) <= set(innexplain.analyzer_names())
 

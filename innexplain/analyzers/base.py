@@ -137,7 +137,9 @@ class Analyzer(ABC):
             rows = self.core.rows(block)
             parts.append(self.explain(rows, data[start : start + batch_size], request))
         result = Result.join(parts)
-        answer = [self._mirror(result, index, leaf, n) for index, leaf in enumerate(leaves)]
+        answer = []
+        for index, leaf in enumerate(leaves):  # no comprehension: a warning points at the caller's line
+            answer.append(self._mirror(result, index, leaf, n))
         return repack(answer), _info(result)
 
     def _analyze_dataset(

@@ -236,7 +236,11 @@ class Core:
         for block, block_data, n in self._blocks(rows, data, batch_size):
             answer = self.backward.run(what, block, block_data, slots)
             answer = tree.map_structure(lambda a, n=n: a[:n], answer)
-            maps, score, neuron = answer.pop("relevance", []), answer.pop("score"), answer.pop("neuron")
+            maps, score, neuron = (
+                answer.pop("relevance", []),
+                answer.pop("score"),
+                answer.pop("neuron"),
+            )
             parts.append(Result(maps, score, neuron, details=answer))
         return Result.join(parts)
 
@@ -262,7 +266,7 @@ def _embed(entry: Entry, tokens: np.ndarray) -> np.ndarray:
         raise InputError(
             f"Input {entry.name!r} must hold tokens, whole numbers. Received: {tokens[tokens % 1 != 0][0]}"
         )
-    if tokens.size and not (0 <= tokens.min() and tokens.max() < vocabulary):
+    if tokens.size and not (tokens.min() >= 0 and tokens.max() < vocabulary):
         raise InputError(
             f"Tokens of input {entry.name!r} must lie between 0 and {vocabulary - 1}, the vocabulary of "
             f"{step}. Received: from {tokens.min()} to {tokens.max()}."

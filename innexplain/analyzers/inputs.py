@@ -12,7 +12,7 @@ from keras import tree
 from innexplain.errors import InputError
 from innexplain.graph.step import Entry, Graph
 
-__all__ = ["flatten_inputs", "check_arrays", "is_dataset", "batches_of"]
+__all__ = ["batches_of", "check_arrays", "flatten_inputs", "is_dataset"]
 
 Repack = Callable[[list[Any]], Any]
 

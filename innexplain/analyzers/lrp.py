@@ -24,7 +24,18 @@ from innexplain.composites import (
     positive_composite,
 )
 from innexplain.errors import ArgumentError
-from innexplain.rules import AlphaBeta, Bounded, Epsilon, Flat, Gamma, Rule, WSquare, Z, ZPlus, ZPlusFast
+from innexplain.rules import (
+    AlphaBeta,
+    Bounded,
+    Epsilon,
+    Flat,
+    Gamma,
+    Rule,
+    WSquare,
+    Z,
+    ZPlus,
+    ZPlusFast,
+)
 
 __all__ = ["LRP_METHODS"]
 
@@ -156,7 +167,7 @@ def _deep_taylor_bounded(low: Any = None, high: Any = None) -> Rows:
 
 
 def _excitation() -> Rows:
-    """alpha 1, beta 0 without biases, started from probability 1 at the explained neuron (Zhang 2018)."""
+    """Alpha 1, beta 0 without biases, started from probability 1 at the explained neuron (Zhang 2018)."""
     return everywhere(ZPlus(bias=False))
 
 

@@ -211,7 +211,7 @@ class IntegratedGradients(_Averaging):
     def _baselines(self, explained: Rows) -> Rows:
         """One baseline an entry, broadcast to its rows (a view: nothing is copied)."""
         given = self.baseline
-        if not isinstance(given, (list, tuple)) or len(explained) == 1 and np.ndim(given) > 0:
+        if not isinstance(given, (list, tuple)) or (len(explained) == 1 and np.ndim(given) > 0):
             given = [given] * len(explained)
         if len(given) != len(explained):
             raise ArgumentError(

@@ -34,7 +34,11 @@ class Record:
     absorbed: dict[str, Tensor] = field(default_factory=dict)
 
     def add(
-        self, step: Step, arriving: Sequence[Tensor | None], leaving: Sequence[Tensor], pullback: Pullback
+        self,
+        step: Step,
+        arriving: Sequence[Tensor | None],
+        leaving: Sequence[Tensor],
+        pullback: Pullback,
     ) -> None:
         """Note what went through one step."""
         for slot, r in zip(step.outputs, arriving, strict=True):

@@ -165,7 +165,11 @@ class BackwardModel(keras.Model):
         return score, neuron[0], positive(seed) if self.seed == "positive_score" else seed
 
     def _fold(
-        self, pullbacks: Sequence[Any], values: dict[int, Tensor], seed: Tensor, record: Record | None
+        self,
+        pullbacks: Sequence[Any],
+        values: dict[int, Tensor],
+        seed: Tensor,
+        record: Record | None,
     ) -> dict[int, Tensor]:
         relevance = {self.canonical.exit.slot: seed}
         for layer, pullback in zip(reversed(self.backward_layers), reversed(pullbacks), strict=True):

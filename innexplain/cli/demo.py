@@ -99,15 +99,12 @@ def _report_accuracy(digits: Digits, accuracy: float) -> bool:
     reached = accuracy >= _GOAL
     verdict = "as expected" if reached else "NOT as expected; try more --epochs or another --seed"
     write(
-        f"Accuracy on {len(digits.test_x)} digits held out: {accuracy:.2%} "
-        f"(at least {_GOAL:.0%} {verdict})\n"
+        f"Accuracy on {len(digits.test_x)} digits held out: {accuracy:.2%} (at least {_GOAL:.0%} {verdict})\n"
     )
     return reached
 
 
-def _write_all(
-    folder: Path, model: Any, accuracy: float, cases: list[Case], runs: list[Run]
-) -> None:
+def _write_all(folder: Path, model: Any, accuracy: float, cases: list[Case], runs: list[Run]) -> None:
     make_folder(folder)
     with replacing(folder / "digits.keras") as temporary:
         model.save(temporary)

@@ -87,9 +87,7 @@ def train(keras: Any, digits: Digits, epochs: int, seed: int) -> tuple[Any, floa
     steps = -(-len(digits.train_x) // _BATCH) * epochs
     # A rate that falls to zero ends every run, whatever its seed, where it has settled.
     rate = keras.optimizers.schedules.CosineDecay(_PEAK_RATE, steps)
-    model.compile(
-        keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"]
-    )
+    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
     bar = keras.utils.Progbar(epochs, stateful_metrics=["loss", "accuracy"], unit_name="epoch")
 
     def tick(epoch: int, logs: dict[str, float]) -> None:

@@ -84,9 +84,7 @@ def _mistakes(cases: Sequence[Case]) -> str:
 def _alternative(cases: Sequence[Case], runs: Sequence[Run]) -> str:
     names = [run.name for run in runs if run.maps is not None]
     rows = "; ".join(
-        f"a {case.true} taken for a {case.predicted}"
-        if not case.right
-        else f"a {case.true} recognised"
+        f"a {case.true} taken for a {case.predicted}" if not case.right else f"a {case.true} recognised"
         for case in cases
     )
     return (
@@ -120,7 +118,5 @@ def _refusals(runs: Sequence[Run]) -> str:
     refused = [run for run in runs if run.refusal is not None]
     if not refused:
         return ""
-    items = "\n".join(
-        f"<dt>{escape(run.name)}</dt><dd>{escape(run.refusal or '')}</dd>" for run in refused
-    )
+    items = "\n".join(f"<dt>{escape(run.name)}</dt><dd>{escape(run.refusal or '')}</dd>" for run in refused)
     return f"<h2>Analyzers that refused this network</h2>\n<dl>\n{items}\n</dl>"

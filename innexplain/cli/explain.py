@@ -155,9 +155,7 @@ def _plan(options: argparse.Namespace) -> _Plan:
     return _Plan(model, analyzer, asked, prepare, options.neuron, names)
 
 
-def _explain_all(
-    plan: _Plan, paths: list[str]
-) -> Iterator[tuple[list[np.ndarray], list[Explained]]]:
+def _explain_all(plan: _Plan, paths: list[str]) -> Iterator[tuple[list[np.ndarray], list[Explained]]]:
     """Chunk by chunk: the pixels as the model saw them, and what was found."""
     size = _CHUNK if plan.asked.fixed_size else 1
     for start in range(0, len(paths), size):
@@ -170,8 +168,7 @@ def _explain(plan: _Plan, pixels: np.ndarray) -> list[Explained]:
     maps, info = plan.analyzer.analyze(x, neuron_selection=plan.neuron, return_info=True)
     outputs = _predict(plan.model, x, plan.asked.batch)
     return [
-        Explained(maps[i], outputs[i], int(info["neuron"][i]), float(info["score"][i]))
-        for i in range(len(x))
+        Explained(maps[i], outputs[i], int(info["neuron"][i]), float(info["score"][i])) for i in range(len(x))
     ]
 
 

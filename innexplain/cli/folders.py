@@ -54,6 +54,4 @@ def make_folder(path: Path) -> None:
 
 
 def _refused(path: Path, reason: str) -> OutputPathError:
-    return OutputPathError(
-        f"Cannot write to the folder {path}: {reason}. Choose another one with --output."
-    )
+    return OutputPathError(f"Cannot write to the folder {path}: {reason}. Choose another one with --output.")

@@ -23,9 +23,7 @@ def whole_number(least: int) -> Callable[[str], int]:
         except ValueError:
             value = least - 1
         if value < least:
-            raise argparse.ArgumentTypeError(
-                f"expected a whole number from {least} on, received {text!r}"
-            )
+            raise argparse.ArgumentTypeError(f"expected a whole number from {least} on, received {text!r}")
         return value
 
     return convert

@@ -93,9 +93,7 @@ def write_outputs(
     return heatmap, over, raw
 
 
-def describe(
-    image: str, result: Explained, paths: Sequence[Path], names: tuple[str, ...] = ()
-) -> str:
+def describe(image: str, result: Explained, paths: Sequence[Path], names: tuple[str, ...] = ()) -> str:
     """The lines on one image: what was predicted, what was explained, where the files are."""
     explained = f"{_class(result.neuron, names)}, score {short_number(result.score)}"
     return "\n".join(

@@ -64,6 +64,4 @@ def preprocessing(name: str, asked: ImageInput) -> Callable[[np.ndarray], np.nda
     function = getattr(quiet_keras().applications, name).preprocess_input
     layout = "channels_last" if asked.channel_axis == -1 else "channels_first"
     # A fresh float array: some of these functions write into the one they are given.
-    return lambda pixels: np.asarray(
-        function(pixels.astype("float32"), data_format=layout), dtype=dtype
-    )
+    return lambda pixels: np.asarray(function(pixels.astype("float32"), data_format=layout), dtype=dtype)

@@ -13,10 +13,27 @@ from innexplain.errors import ArgumentError
 from innexplain.graph import kinds
 from innexplain.graph.step import Step
 from innexplain.rules import Gradient, Pass, PositiveShares, Rule, Shares
-from innexplain.rules.lrp import AlphaBeta, Bounded, Epsilon, Flat, Gamma, WSquare, Z, ZPlus, ZPlusFast
+from innexplain.rules.lrp import (
+    AlphaBeta,
+    Bounded,
+    Epsilon,
+    Flat,
+    Gamma,
+    WSquare,
+    Z,
+    ZPlus,
+    ZPlusFast,
+)
 from innexplain.rules.routing import Gate
 
-__all__ = ["RULE_NAMES", "Placement", "dense_and_rest", "everywhere", "lrp_composite", "positive_composite"]
+__all__ = [
+    "RULE_NAMES",
+    "Placement",
+    "dense_and_rest",
+    "everywhere",
+    "lrp_composite",
+    "positive_composite",
+]
 
 RULE_NAMES: dict[str, Rule] = {
     "Z": Z(),
@@ -51,7 +68,7 @@ class Placement:
         input_layer_rule: for the layers that touch an input; `(low, high)` means the bounded rule.
         until_layer_idx: up to and with this layer number, `until_layer_rule` is used.
         until_layer_rule: see there.
-        bn_rule: for batch norms that nothing could be folded into; default: relevance passes.
+        bn_rule: for batch norms that could not be folded into a neighbour.
     """
 
     input_layer_rule: Any = None
@@ -95,6 +112,20 @@ def dense_and_rest(dense: Rule, rest: Rule) -> tuple[Row, ...]:
     return (Row(_is_dense, dense), Row(is_linear, rest))
 
 
+def _is_norm(step: Step) -> bool:
+    return is_linear(step) and step.kind == kinds.SCALE
+
+
+def _norm_rule(linear: Sequence[Row]) -> Rule:
+    """The rule for batch norms on their own: `s x / (s x + t)` of the relevance goes on.
+
+    That is the z rule on one weight: relevance of rules that multiply by their input is proportional to
+    the batch norm's output, and stays finite.  Rules that know no biases leave t out, and all of it goes on.
+    """
+    heed = any(getattr(row.rule, "bias", False) for row in linear)
+    return Z() if heed else Pass()
+
+
 def lrp_composite(
     name: str, linear: Sequence[Row], sums: Rule | None = None, seed: str = "score"
 ) -> Composite:
@@ -113,6 +144,7 @@ def lrp_composite(
         Row(kind_is(kinds.ATTENTION), Refuse("there is no rule for attention layers")),
         Row(kind_is(kinds.WRAPPER), Refuse("a wrapper hides what is inside it")),
         Row(kind_is(kinds.OPAQUE), Refuse("custom code: nothing is known of what it computes")),
+        Row(_is_norm, _norm_rule(linear)),
         *linear,
         Row(kind_is(kinds.SUM, kinds.MEAN), sums),
         Row(kind_is(kinds.LINEAR), Shares()),

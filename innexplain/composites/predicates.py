@@ -56,5 +56,5 @@ def is_last(step: Step) -> bool:
 
 
 def is_linear(step: Step) -> bool:
-    """Linear parts of kernel layers."""
+    """Linear parts: of kernel layers, and batch norms that could not be folded into one."""
     return step.linear is not None

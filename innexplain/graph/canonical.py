@@ -15,7 +15,14 @@ from innexplain.errors import ArgumentError, HeadError, UnknownNameError, neares
 from innexplain.graph.facts import annotate
 from innexplain.graph.folding import fold
 from innexplain.graph.head import find_head, head_name, mark_head, strip_head
-from innexplain.graph.kinds import KERNEL, OPAQUE, ROUTE, activation_kind, activation_name, keras_type
+from innexplain.graph.kinds import (
+    KERNEL,
+    OPAQUE,
+    ROUTE,
+    activation_kind,
+    activation_name,
+    keras_type,
+)
 from innexplain.graph.lift import lift_integers
 from innexplain.graph.linear import linear_parts
 from innexplain.graph.run import run_activation, run_linear

@@ -23,7 +23,16 @@ __all__ = ["annotate"]
 
 # Non-linearities whose value lies between two bounds: what they compute may gate a signal.
 _BOUNDED = ("sigmoid", "hard_sigmoid", "softmax", "tanh", "hard_tanh", "hardsigmoid", "hardtanh")
-_NEVER_NEGATIVE = ("sigmoid", "hard_sigmoid", "softmax", "softplus", "exponential", "exp", "square", "relu6")
+_NEVER_NEGATIVE = (
+    "sigmoid",
+    "hard_sigmoid",
+    "softmax",
+    "softplus",
+    "exponential",
+    "exp",
+    "square",
+    "relu6",
+)
 
 
 def annotate(graph: Graph) -> Graph:
@@ -36,13 +45,13 @@ def annotate(graph: Graph) -> Graph:
     index: dict[tuple[int, int], int] = {}
     for step in layers:
         index.setdefault((id(step.operation), step.call), len(index))
-    kernels = [s for s in layers if s.linear is not None]
+    kernels = [s for s in layers if s.kind == KERNEL]
     last = kernels[-1].operation if kernels else None
     steps = []
     for step in graph.steps:
         facts = Facts(
             first=id(step) in firsts,
-            last=step.linear is not None and step.operation is last,
+            last=step.kind == KERNEL and step.operation is last,
             index=index.get((id(step.operation), step.call)),
             nonnegative=all(slot in signs for slot in step.inputs),
             gates=_gates(step, bounded, active),
@@ -73,7 +82,7 @@ def _touch_entries(graph: Graph) -> set[int]:
 def _name(step: Step) -> str:
     """The lower-case name of the function that an activation step applies."""
     function = getattr(step.operation, "activation", None)
-    if step.part == "activation" or function is not None and step.kind in (RELU, ACTIVATION):
+    if step.part == "activation" or (function is not None and step.kind in (RELU, ACTIVATION)):
         return str(getattr(function, "__name__", type(function).__name__)).lower()
     return step.type_name.lower()
 
@@ -82,8 +91,9 @@ def _is_plain_relu(step: Step) -> bool:
     name = _name(step)
     if name in ("leaky_relu", "leakyrelu"):
         return False
-    slope = getattr(step.operation, "negative_slope", 0)
-    return not (slope is not None and float(slope) != 0)
+    slope = getattr(step.operation, "negative_slope", 0) or 0
+    threshold = getattr(step.operation, "threshold", 0) or 0
+    return float(slope) == 0 and float(threshold) >= 0
 
 
 def _nonnegative(graph: Graph) -> set[int]:
@@ -94,10 +104,8 @@ def _nonnegative(graph: Graph) -> set[int]:
             positive = _is_plain_relu(step)
         elif step.kind == ACTIVATION:
             positive = _name(step) in _NEVER_NEGATIVE
-        elif step.kind in (WINNER, MEAN, ROUTE) or step.kind == SUM and step.type_name in ("Add", "Average"):
+        elif step.kind in (WINNER, MEAN, ROUTE) or _adds_or_multiplies(step):
             positive = bool(step.inputs) and known.issuperset(step.inputs) and _keeps_sign(step)
-        elif step.kind == PRODUCT and step.type_name == "Multiply":
-            positive = bool(step.inputs) and known.issuperset(step.inputs)
         else:
             positive = False
         if positive:
@@ -105,11 +113,23 @@ def _nonnegative(graph: Graph) -> set[int]:
     return known
 
 
+def _adds_or_multiplies(step: Step) -> bool:
+    return step.kind in (SUM, PRODUCT) and step.type_name in ("Add", "Average", "Multiply")
+
+
 def _keeps_sign(step: Step) -> bool:
     """Interpolation may overshoot, and raw operations may be padded with anything."""
     base = keras_type(step.operation)
     if base is None:
-        return step.type_name in ("Add", "Max", "Mean", "Sum", "Concatenate", "Reshape", "Transpose")
+        return step.type_name in (
+            "Add",
+            "Max",
+            "Mean",
+            "Sum",
+            "Concatenate",
+            "Reshape",
+            "Transpose",
+        )
     overshoots = getattr(step.operation, "interpolation", "nearest") not in ("nearest", "bilinear")
     return not overshoots and not base.__name__.startswith("Random")
 

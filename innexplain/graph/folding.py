@@ -3,7 +3,7 @@
 A batch norm at inference is `s * z + t`.  Behind a linear part it scales the kernel's output channels and
 shifts the bias; before one it scales the input channels, and the shift becomes a bias that differs at the
 border where zeros are padded.  Rules then see one linear map, whose output is what the network goes on with;
-a batch norm on its own would divide by numbers that have nothing to do with the score.
+a batch norm that nothing can take up becomes a linear part of its own, with one weight a channel.
 The user's variables are read at each call and never changed.
 """
 
@@ -28,7 +28,8 @@ Tensor = Any
 def fold(graph: Graph) -> Graph:
     """The graph with zero paddings, then batch norms, folded wherever they touch a linear part alone."""
     graph = _fold_all(graph, _is_padding, None)
-    return _fold_all(graph, _is_norm, _behind)
+    graph = _fold_all(graph, _is_norm, _behind)
+    return graph.with_steps([_diagonal(step) if _is_norm(step) else step for step in graph.steps])
 
 
 def norm_coefficients(layer: Any, dtype: Any) -> tuple[Tensor, Tensor]:
@@ -106,6 +107,21 @@ def _ahead(step: Step, after: Step) -> LinearPart | None:
     if part.in_axes is None or not _same_axis(step, part):
         return None
     return replace(part, adjust=(*part.adjust, _scale_inputs(part, step.operation)))
+
+
+def _diagonal(norm: Step) -> Step:
+    """A batch norm as the linear part `x * s + t`."""
+    layer = norm.operation
+    axis = layer.axis[0] if isinstance(layer.axis, (list, tuple)) else layer.axis
+
+    def weights(x: Tensor, kernel: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
+        shape = [1] * len(x.shape)
+        shape[axis] = -1
+        scale, shift = norm_coefficients(layer, x.dtype)
+        return ops.reshape(scale, shape), ops.reshape(shift, shape)
+
+    part = LinearPart("diagonal", layer, ops.multiply, "moving_mean", None, adjust=(weights,))
+    return replace(norm, function=run_linear(part), linear=part)
 
 
 def _same_axis(norm: Step, part: LinearPart) -> bool:

@@ -54,7 +54,7 @@ _LAYERS: dict[str, tuple[str, ...]] = {
              *(f"Conv{d}Transpose" for d in _DIMENSIONS)),
     RELU: ("ReLU", "LeakyReLU"),
     ACTIVATION: ("ELU", "PReLU", "Softmax"),
-    SUM: ("Add", "Subtract", "Average"),
+    SUM: ("Add", "Subtract", "Average", "CustomScaleLayer"),
     PRODUCT: ("Multiply", "Dot"),
     MEAN: _ranked("AveragePooling", "GlobalAveragePooling", "AdaptiveAveragePooling"),
     WINNER: ("Maximum", "Minimum",

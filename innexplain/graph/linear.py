@@ -121,7 +121,12 @@ def _conv(layer: Any) -> list[LinearPart]:
     in_axes = (rank,) if layer.groups == 1 else None
     return [
         LinearPart(
-            "linear", layer, apply, bias_axis=_channel_axis(layer), in_axes=in_axes, out_axes=(rank + 1,)
+            "linear",
+            layer,
+            apply,
+            bias_axis=_channel_axis(layer),
+            in_axes=in_axes,
+            out_axes=(rank + 1,),
         )
     ]
 
@@ -141,7 +146,12 @@ def _conv_transpose(layer: Any) -> list[LinearPart]:
     rank = len(layer.kernel_size)
     return [
         LinearPart(
-            "linear", layer, apply, bias_axis=_channel_axis(layer), in_axes=(rank + 1,), out_axes=(rank,)
+            "linear",
+            layer,
+            apply,
+            bias_axis=_channel_axis(layer),
+            in_axes=(rank + 1,),
+            out_axes=(rank,),
         )
     ]
 
@@ -174,13 +184,20 @@ def _depthwise(layer: Any) -> list[LinearPart]:
 
 def _separable(layer: Any) -> list[LinearPart]:
     def pointwise(x: Tensor, kernel: Tensor) -> Tensor:
-        if layer.data_format == "channels_first":  # runs on a CPU without compilation too, as the layer does
+        if layer.data_format == "channels_first":  # in float64 on a CPU too, as the layer
             return ops.einsum("nc...,cf->nf...", x, ops.reshape(kernel, kernel.shape[-2:]))
         return ops.conv(x, kernel, strides=1, padding="valid", data_format=layer.data_format)
 
     axis, rank = _channel_axis(layer), len(layer.kernel_size)
     depthwise = LinearPart(
-        "depthwise", layer, _depthwise_map(layer), "depthwise_kernel", None, axis, (rank,), (rank, rank + 1)
+        "depthwise",
+        layer,
+        _depthwise_map(layer),
+        "depthwise_kernel",
+        None,
+        axis,
+        (rank,),
+        (rank, rank + 1),
     )
     return [
         depthwise,

@@ -39,9 +39,7 @@ def finite_array(values: Any, what: str) -> np.ndarray:
     if array.dtype.kind not in "iuf":
         raise InputError(f"{what}: expected numbers, received an array of dtype {array.dtype}.")
     if array.size == 0:
-        raise InputError(
-            f"{what}: expected values, received an empty array of shape {array.shape}."
-        )
+        raise InputError(f"{what}: expected values, received an empty array of shape {array.shape}.")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         count = int(np.size(array) - np.isfinite(array).sum())
         raise InputError(
@@ -74,8 +72,7 @@ def sum_channels(
     """
     if channel_axis not in (-1, 0):
         raise ArgumentError(
-            f"channel_axis: expected -1 (channels last) or 0 (channels first), "
-            f"received {channel_axis!r}."
+            f"channel_axis: expected -1 (channels last) or 0 (channels first), received {channel_axis!r}."
         )
     array = finite_array(attribution, what).astype(np.float64)
     if array.ndim == rank + 1:

@@ -116,9 +116,7 @@ def _bare(axes: Axes) -> None:
         spine.set_linewidth(0.6)
 
 
-def draw_colour_bar(
-    figure: Figure, size: tuple[float, float], cmap: str | Colormap, note: str
-) -> None:
+def draw_colour_bar(figure: Figure, size: tuple[float, float], cmap: str | Colormap, note: str) -> None:
     """The legend at the foot of a figure: what the two colours and their ends mean.
 
     Args:
@@ -132,15 +130,11 @@ def draw_colour_bar(
 
     width, height = size
     length = min(4.0, width - 2.0)
-    axes = figure.add_axes(
-        ((width - length) / 2 / width, 0.52 / height, length / width, 0.13 / height)
-    )
+    axes = figure.add_axes(((width - length) / 2 / width, 0.52 / height, length / width, 0.13 / height))
     bar = figure.colorbar(
         ScalarMappable(Normalize(-1, 1), colour_map(cmap)), cax=axes, orientation="horizontal"
     )
-    bar.set_ticks(
-        [-1, 0, 1], labels=["against the explained class", "zero", "for the explained class"]
-    )
+    bar.set_ticks([-1, 0, 1], labels=["against the explained class", "zero", "for the explained class"])
     bar.ax.tick_params(labelsize=8, length=2)
     bar.outline.set_linewidth(0.4)
     axes.set_xlabel(note, fontsize=7.5, labelpad=3)

@@ -110,9 +110,7 @@ def gallery(
     kind = _kind(kind, inputs)
     labels = _labels(row_labels, len(inputs))
     rank = KINDS[kind].rank
-    flat = {
-        name: _flat_maps(name, values, inputs, rank, channel_axis) for name, values in maps.items()
-    }
+    flat = {name: _flat_maps(name, values, inputs, rank, channel_axis) for name, values in maps.items()}
     names = list(flat)
     # Even blocks: twelve analyzers at ten a block are drawn as six and six.
     columns = -(-len(names) // -(-len(names) // columns))
@@ -178,18 +176,13 @@ def _labels(row_labels: Sequence[str] | None, count: int) -> list[str]:
     return labels
 
 
-def _flat_maps(
-    name: str, values: Any, inputs: np.ndarray, rank: int, channel_axis: int
-) -> list[np.ndarray]:
+def _flat_maps(name: str, values: Any, inputs: np.ndarray, rank: int, channel_axis: int) -> list[np.ndarray]:
     array = finite_array(values, f"maps[{name!r}]")
     if array.ndim == 0 or len(array) != len(inputs):
         raise InputError(
-            f"maps[{name!r}]: expected {len(inputs)} maps, one an input, "
-            f"received shape {array.shape}."
+            f"maps[{name!r}]: expected {len(inputs)} maps, one an input, received shape {array.shape}."
         )
-    return [
-        sum_channels(one, rank, channel_axis, f"maps[{name!r}][{i}]") for i, one in enumerate(array)
-    ]
+    return [sum_channels(one, rank, channel_axis, f"maps[{name!r}][{i}]") for i, one in enumerate(array)]
 
 
 def _layout(

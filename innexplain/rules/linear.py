@@ -60,8 +60,15 @@ class Group:
 
 @dataclass(frozen=True, eq=False)
 class Quotient:
-    """The relevance `r` that a group shares, its denominator, what epsilon added to that, `s = r /
-    denominator`, and the pullback of each term."""
+    """What a group makes of relevance.
+
+    Args:
+        r: the relevance that the group shares.
+        denominator: the sum of its contributions, bias and epsilon included.
+        push: what epsilon added to that.
+        s: `r / denominator`.
+        pulls: the pullback of each term.
+    """
 
     r: Tensor
     denominator: Tensor

@@ -196,8 +196,16 @@ class Bounded(LinearRule):
         """The input and the two corners of the box."""
         x, kernel = linear.x, linear.kernel
         axes = tuple(range(1, len(x.shape)))
-        low = ops.min(x, axes, keepdims=True) if self.low is None else ops.convert_to_tensor(self.low, dtype=x.dtype)
-        high = ops.max(x, axes, keepdims=True) if self.high is None else ops.convert_to_tensor(self.high, dtype=x.dtype)
+        low = (
+            ops.min(x, axes, keepdims=True)
+            if self.low is None
+            else ops.convert_to_tensor(self.low, dtype=x.dtype)
+        )
+        high = (
+            ops.max(x, axes, keepdims=True)
+            if self.high is None
+            else ops.convert_to_tensor(self.high, dtype=x.dtype)
+        )
         low, high = ops.zeros_like(x) + low, ops.zeros_like(x) + high
         terms = ((x, kernel), (-low, positive(kernel)), (-high, negative(kernel)))
         return [Group(terms, linear.bias if self.bias else None)]

@@ -10,7 +10,16 @@ from keras import ops
 
 from innexplain.graph.kinds import SUM
 from innexplain.graph.step import Step
-from innexplain.numerics import negative, positive, safe_divide, stabilise, vjp, widen
+from innexplain.numerics import (
+    negative,
+    positive,
+    safe_divide,
+    stabilise,
+    sum_samples,
+    vanishes,
+    vjp,
+    widen,
+)
 from innexplain.rules.base import Pullback, Rule
 
 __all__ = ["Gate", "Pass", "PositiveShares", "Shares"]
@@ -87,7 +96,8 @@ def _equal(step: Step, inputs: Sequence[Tensor]) -> tuple[Any, Pullback, Tensor]
 class PositiveShares(Rule):
     """Only inputs that contribute positively get relevance: `R_i = c_i+ / sum_i' c_i'+ R`.
 
-    Where none does, nothing is passed on.  For methods whose relevance must not become negative.
+    Where none does, nothing is passed on, and the record tells how much that was.  For methods whose
+    relevance must not become negative.
     """
 
     def forward(self, step: Step, *inputs: Tensor) -> tuple[list[Tensor], Pullback]:
@@ -95,17 +105,29 @@ class PositiveShares(Rule):
         outputs, pull, wide = _wide_vjp(step, inputs)
         halves = [(positive(x), negative(x)) for x in wide]
 
-        def pullback(relevances: Sequence[Tensor | None]) -> list[Tensor | None]:
-            (r,) = relevances
-            ones = pull([ops.ones_like(r)])  # signs of the coefficients: Subtract takes, Add gives
-            chosen = [
-                p if g is None else ops.where(g >= 0, p, n) for (p, n), g in zip(halves, ones, strict=True)
-            ]
-            (z,) = step.function(*chosen)
-            shared = pull([safe_divide(r, widen(z))])
-            return [None if g is None else c * g for c, g in zip(chosen, shared, strict=True)]
+        # Signs of the coefficients: Subtract takes, Add gives.
+        ones = pull([ops.ones_like(y) for y in outputs])
+        chosen = [p if g is None else ops.where(g >= 0, p, n) for (p, n), g in zip(halves, ones, strict=True)]
+        total = widen(step.function(*chosen)[0])
+        return outputs, _PositivePullback(pull, chosen, total)
 
-        return outputs, pullback
+
+@dataclass(frozen=True, eq=False)
+class _PositivePullback:
+    """Hands relevance to positive contributions; tells what there was none for."""
+
+    pull: Pullback
+    chosen: list[Tensor]
+    total: Tensor
+
+    def __call__(self, relevances: Sequence[Tensor | None]) -> list[Tensor | None]:
+        r: Tensor = relevances[0]
+        shared = self.pull([safe_divide(r, self.total)])
+        return [None if g is None else c * g for c, g in zip(self.chosen, shared, strict=True)]
+
+    def absorbed(self, relevances: Sequence[Tensor | None]) -> Tensor:
+        r: Tensor = relevances[0]
+        return sum_samples(ops.where(vanishes(self.total), r, ops.zeros_like(r)))
 
 
 @dataclass(frozen=True)

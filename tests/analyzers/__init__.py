@@ -12,6 +12,7 @@ import tensorflow as tf
 
 import innexplain
 from innexplain.errors import (
+    ArgumentError,
     GraphError,
     InnexplainWarning,
     NothingOverriddenError,
@@ -21,9 +22,12 @@ from innexplain.errors import (
 NAMES = innexplain.analyzer_names()
 each_analyzer = pytest.mark.parametrize("name", NAMES)
 
+# One or two of each family, for what does not depend on the rule.
+SOME = ("gradient", "smoothgrad", "deconvnet", "guided_backprop", "lrp.epsilon", "lrp.alpha_2_beta_1")
+some_analyzers = pytest.mark.parametrize("name", [name for name in SOME if name in NAMES])
+
 # These need calls of the model only, so no model may be refused by them.
-CALLS_ONLY = ("input", "random", "gradient", "sensitivity", "input_t_gradient") + (
-    "integrated_gradients",
+CALLS_ONLY = ("input", "random", "gradient", "sensitivity", "input_t_gradient", "integrated_gradients") + (
     "smoothgrad",
 )
 # What keeps a test short: the number of steps is no part of a contract.
@@ -33,6 +37,21 @@ REFUSALS = (UnsupportedLayerError, NothingOverriddenError, GraphError)
 
 def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
+
+
+def _takes_seed(name: str) -> bool:
+    x = keras.Input((2,))
+    model = keras.Model(x, keras.layers.Dense(2, activation="relu", kernel_initializer="ones")(x))
+    try:
+        innexplain.create_analyzer(name, model, seed=1)
+    except ArgumentError as error:
+        if "does not take 'seed'" not in str(error):
+            raise
+        return False
+    return True
+
+
+SEEDED = tuple(name for name in NAMES if _takes_seed(name))
 
 
 def create(name: str, model: Any, **kwargs: Any) -> innexplain.Analyzer:

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers as L
 
 import innexplain
@@ -11,22 +12,25 @@ from tests.zoo.models import MODELS, nest
 
 from . import (
     NAMES,
+    SEEDED,
     assert_alike,
     create,
     create_or_refuse,
     each_analyzer,
     rng,
     silent_maps_allowed,
+    some_analyzers,
     tape_gradient,
 )
 
 PAIRS = {pair.name: pair for pair in nest_pairs()}
-NESTED = ("residual_depth_3", "shared", "conv_1d_sequential")
+NESTED = ("conv_sequential", "shared")
 
 
 def explained(name, model, x, **kwargs):
+    """The maps of the predicted class: its score is mostly positive, as deep Taylor wants it."""
     with silent_maps_allowed():
-        return create(name, model, neuron_selection_mode="index", **kwargs).analyze(x, 1)
+        return create(name, model, **kwargs).analyze(x)
 
 
 @pytest.mark.parametrize("pair", NESTED)
@@ -37,20 +41,17 @@ def test_nested_is_inlined(name, pair):
     assert_alike(explained(name, nested, x), explained(name, inlined, x), 1e-6)
 
 
-@each_analyzer
+@some_analyzers
 def test_nested_model_with_dict_inputs_and_two_outputs(name):
     """It multiplies two branches, which LRP may refuse: then both models, and for that reason."""
     nested, inlined = PAIRS["dict_inner"].build()
     x = PAIRS["dict_inner"].inputs(2, rng())
-    analyzers = [
-        create_or_refuse(name, model, "multiply", neuron_selection_mode="index")
-        for model in (nested, inlined)
-    ]
+    analyzers = [create_or_refuse(name, model, "multiply") for model in (nested, inlined)]
     if analyzers[1] is None:
         assert analyzers[0] is None
         return
     with silent_maps_allowed():
-        a, b = (analyzer.analyze(x, 1) for analyzer in analyzers)
+        a, b = (analyzer.analyze(x) for analyzer in analyzers)
     assert_alike(a, b, 1e-6)
 
 
@@ -62,7 +63,7 @@ def test_every_pair_with_the_method_that_overrides(pair):
     assert_alike(explained("guided_backprop", nested, x), explained("guided_backprop", inlined, x), 1e-6)
 
 
-@each_analyzer
+@some_analyzers
 def test_a_model_wrapped_three_times(name):
     case = MODELS["conv_net"]
     nested, inlined = nest(case, depth=3)
@@ -92,7 +93,7 @@ def test_shared_layer_is_a_repeated_one(name):
     assert_alike(explained(name, shared, x), explained(name, repeated, x), 1e-6)
 
 
-@each_analyzer
+@some_analyzers
 def test_shared_submodel_treats_its_inputs_alike(name):
     """A siamese net that adds the two sides: swapping inputs swaps maps, and the sides differ."""
     one = keras.Input((5,))
@@ -102,14 +103,15 @@ def test_shared_submodel_treats_its_inputs_alike(name):
     left, right = rng(1).normal(size=(2, 3, 5)).astype("float32")
     there = explained(name, model, [left, right])
     back = explained(name, model, [right, left])
-    if name == "random":  # its noise belongs to the samples as a whole
+    if name in SEEDED:  # the noise belongs to the sample as a whole
         assert not np.allclose(there[0], back[1])
         return
     assert_alike(there, back[::-1], 1e-5)
-    assert not np.allclose(there[0], there[1])
+    if name != "deconvnet":  # which does not look at x where there is no max-pool
+        assert not np.allclose(there[0], there[1])
 
 
-@each_analyzer
+@some_analyzers
 def test_sequential_is_functional(name):
     def layers():
         return [L.Conv1D(3, 3, activation="relu"), L.Flatten(), L.Dense(3, activation="softmax")]
@@ -123,7 +125,7 @@ def test_sequential_is_functional(name):
     assert_alike(explained(name, sequential, data), explained(name, functional, data), 1e-6)
 
 
-@each_analyzer
+@some_analyzers
 def test_sequential_that_was_built_late(name):
     """Without an `Input`, built by a shape or by its first call."""
     maps = []
@@ -151,9 +153,9 @@ def test_subclassed_model_is_its_functional_twin(name):
     model = Called(functional)
     x = MODELS["dense_net"].inputs(3, rng())
     model(x)
-    analyzer = create_or_refuse(name, model, "no graph", pre_softmax=False, neuron_selection_mode="index")
+    analyzer = create_or_refuse(name, model, "no graph", pre_softmax=False)
     if analyzer is not None:
-        assert_alike(analyzer.analyze(x, 1), explained(name, functional, x, pre_softmax=False), 1e-6)
+        assert_alike(analyzer.analyze(x), explained(name, functional, x, pre_softmax=False), 1e-6)
 
 
 class Two(keras.Model):
@@ -198,13 +200,13 @@ def test_functional_model_that_overrides_call_is_not_read_as_a_graph():
     x = keras.Input((4,))
     model = randomise(Branching(x, L.Dense(2)(L.Dense(3, activation="relu")(x))))
     data = rng().normal(size=(3, 4)).astype("float32")
-    truth = tape_gradient(model, data, lambda y: y[:, 1])
+    truth = tape_gradient(model, data, lambda y: tf.reduce_max(y, -1))
     assert_alike(explained("gradient", model, data), truth, 1e-6)
     with pytest.raises(innexplain.errors.GraphError, match="overrides call"):
         create("guided_backprop", model)
 
 
-@each_analyzer
+@some_analyzers
 def test_model_without_any_layer(name):
     """Input and output are one tensor: the score is the input itself."""
     x = keras.Input((4,))
@@ -212,7 +214,8 @@ def test_model_without_any_layer(name):
     if analyzer is None:
         return
     data = rng().normal(size=(2, 4)).astype("float32")
-    maps, info = analyzer.analyze(data, 1, return_info=True)
+    with silent_maps_allowed():
+        maps, info = analyzer.analyze(data, 1, return_info=True)
     np.testing.assert_allclose(info["score"], data[:, 1])
     if name == "gradient":
         np.testing.assert_array_equal(maps, [[0, 1, 0, 0]] * 2)

@@ -94,9 +94,11 @@ def test_methods_that_ignore_biases_conserve_with_them(name):
     assert (np.abs(relevance.sum(axis=(1, 2, 3)) + absorbed - promised) <= slack).all()
 
 
+@pytest.mark.parametrize("bias", [False, True], ids=["no_bias", "bias"])
 @pytest.mark.parametrize("seed", range(3))
-def test_z_is_input_times_gradient_without_biases(seed):
-    model, x = random_graph(seed), inputs(seed)
+def test_z_is_input_times_gradient(seed, bias):
+    """On ReLU networks, with biases as well: they take their share of every denominator."""
+    model, x = random_graph(seed, bias), inputs(seed)
     expected, _, _ = explain("input_t_gradient", model, x)
     found, _, _ = explain("lrp.z", model, x)
     np.testing.assert_allclose(found, expected * x, atol=1e-4 * np.abs(found).max())
@@ -160,9 +162,17 @@ def test_placement_by_the_caller():
     model = _sequential()
     rules = _rules("lrp", model, rule="Z", input_layer_rule=(-1.0, 1.0))
     assert type(rules[0]).__name__ == "Bounded" and (rules[0].low, rules[0].high) == (-1.0, 1.0)
-    ordered = [("hidden", Gamma(1.0)), (name_is("s*"), "Flat"), (is_last, "WSquare"), (layers.Dense, "ZPlus")]
+    ordered = [
+        ("hidden", Gamma(1.0)),
+        (name_is("s*"), "Flat"),
+        (is_last, "WSquare"),
+        (layers.Dense, "ZPlus"),
+    ]
     assert _rules("lrp.epsilon", model, rules=ordered) == [Epsilon(), Flat(), Gamma(1.0), WSquare()]
-    assert _rules("lrp.epsilon", model, until_layer_idx=0, until_layer_rule="Flat")[:2] == [Flat(), Epsilon()]
+    assert _rules("lrp.epsilon", model, until_layer_idx=0, until_layer_rule="Flat")[:2] == [
+        Flat(),
+        Epsilon(),
+    ]
     with pytest.raises(ArgumentError, match="go together"):
         _rules("lrp.epsilon", model, until_layer_idx=0)
     with pytest.raises(UnknownNameError, match="Did you mean 'Epsilon'"):
@@ -181,7 +191,12 @@ def test_several_layers_touch_the_input():
 def test_flat_counts_inputs_that_exist_around_a_padding_layer():
     """A padding layer before a convolution must not swallow relevance."""
     model = keras.Sequential(
-        [keras.Input((4, 4, 1)), layers.ZeroPadding2D(1), layers.Conv2D(1, 3, use_bias=False), layers.Flatten()]
+        [
+            keras.Input((4, 4, 1)),
+            layers.ZeroPadding2D(1),
+            layers.Conv2D(1, 3, use_bias=False),
+            layers.Flatten(),
+        ]
     )
     randomise(model, 0)
     relevance, score, _ = explain("lrp.flat", model, np.ones((1, 4, 4, 1), "float32"))
@@ -189,7 +204,9 @@ def test_flat_counts_inputs_that_exist_around_a_padding_layer():
 
 
 def test_ties_in_max_pooling_never_duplicate_relevance():
-    model = keras.Sequential([keras.Input((4, 4, 1)), layers.MaxPooling2D(2), layers.Flatten(), layers.Dense(1)])
+    model = keras.Sequential(
+        [keras.Input((4, 4, 1)), layers.MaxPooling2D(2), layers.Flatten(), layers.Dense(1)]
+    )
     randomise(model, 0)
     relevance, score, absorbed = explain("lrp.z", model, np.ones((1, 4, 4, 1), "float32"))
     np.testing.assert_allclose(relevance.sum() + absorbed[0], score[0], rtol=1e-5)
@@ -213,7 +230,9 @@ def test_gates_are_constants_and_other_products_are_refused():
     x = np.random.default_rng(0).normal(size=(2, 6)).astype("float32")
     relevance, info = analyzer.analyze(x, return_info=True, return_layers=["gate", "signal"])
     np.testing.assert_allclose(relevance.sum(1), info["score"], rtol=1e-4)
-    assert info["layers"]["gate [activation]"].shape == (2, 6) and not info["layers"]["gate [activation]"].any()
+    assert (
+        info["layers"]["gate [activation]"].shape == (2, 6) and not info["layers"]["gate [activation]"].any()
+    )
     np.testing.assert_allclose(info["layers"]["signal [linear]"].sum(1), info["score"], rtol=1e-4)
     swish = keras.Sequential([keras.Input((6,)), layers.Dense(4)])
     out = swish.outputs[0]

@@ -16,8 +16,8 @@ from tests.benchmarks import subprocesses
 BY_HAND = "gradient by hand"
 RATIO_GOALS = {"gradient": 1.1, "deconvnet": 1.1, "guided_backprop": 1.1, "integrated_gradients": 1.05}
 FIRST_CALL_GOALS = {"ResNet50": 5.0}  # seconds, for analyzers of one pass
-HEADER = ("analyzer", "passes", "seconds", "ratio", "goal", "", "first call", "goal", "", "peak MB")
-WIDTHS = (21, 7, 9, 7, 9, 8, 12, 6, 8, 9)
+HEADER = ("analyzer", "passes", "seconds", "ratio", "goal", "", "cores", "first call", "goal", "", "peak MB")
+WIDTHS = (21, 7, 9, 7, 9, 8, 7, 12, 6, 8, 9)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -76,6 +76,7 @@ def _row(name: str, model: str, timing: dict, cold: dict, base: float | None) ->
             f"{timing['seconds']:.3f}",
             f"{timing['ratio']:.2f}",
             *_verdict(timing["ratio"], ratio_goal, ".2f"),
+            f"{timing['cores']:.2f}",
             f"{cold['first']:.1f} s",
             *_verdict(cold["first"], first_goal, ".0f"),
             f"{cold['peak']:.0f}" if base is None else f"{cold['peak'] - base:+.0f}",
@@ -97,6 +98,7 @@ def _line(cells: tuple[str, ...]) -> str:
 _NOTES = """
 seconds     median time of one call of analyze
 ratio       to `passes` gradients by hand, median over interleaved runs
+cores       the same in seconds of all processor cores, which other programs disturb less
 first call  from create_analyzer to the first answer, in a fresh process
 peak MB     resident memory of a process that does nothing else: in whole for the gradient by hand,
             above that for the others; methods of many passes work on up to 32 rows at once"""

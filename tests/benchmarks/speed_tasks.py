@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable, Sequence
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import innexplain
 from tests.benchmarks import networks
 from tests.benchmarks.subprocesses import forget_peak, peak_megabytes
 
+BY_HAND = "gradient by hand"
 # Gradients measured before and after each run of a wrapper, which takes as long as dozens of them.
 BRACKET = 4
 
@@ -18,19 +19,26 @@ def names() -> list[str]:
     return [name for name in innexplain.analyzer_names() if name not in ("input", "random")]
 
 
-def seconds(function: Callable[[], Any]) -> float:
-    """How long a call takes."""
-    start = time.perf_counter()
+class Taken(NamedTuple):
+    """What a call takes: seconds by the clock, and those of all processor cores together."""
+
+    clock: float
+    cores: float
+
+
+def taken_by(function: Callable[[], Any]) -> Taken:
+    """Call a function and see what it takes."""
+    clock, cores = time.perf_counter(), time.process_time()
     function()
-    return time.perf_counter() - start
+    return Taken(time.perf_counter() - clock, time.process_time() - cores)
 
 
 def times(model: str, batch: int, analyzers: Sequence[str], repeats: int, wrapper_repeats: int) -> dict:
-    """Median seconds of each analyzer, and its median ratio to the hand-written gradient.
+    """Median seconds of each analyzer, and its median ratios to the hand-written gradient.
 
     Returns:
-        name -> {"seconds", "ratio", "passes"}; the ratio is to `passes` gradients, the number of backward
-        passes a sample that the method asks for.
+        name -> {"seconds", "ratio", "cores", "passes"}; the ratios, by the clock and in seconds of all
+        cores, are to `passes` gradients, the number of backward passes a sample that the method asks for.
     """
     logits, whole = networks.network(model)
     x = networks.images(batch)
@@ -48,33 +56,36 @@ def times(model: str, batch: int, analyzers: Sequence[str], repeats: int, wrappe
 
 def _interleaved(gradient: Callable, analyzers: dict[str, Any], x: Any, repeats: int) -> dict[str, dict]:
     """Rounds of one run each, in alternating order; a ratio is that of two runs of one round."""
-    runs = {"gradient by hand": gradient, **{n: lambda a=a: a.analyze(x) for n, a in analyzers.items()}}
+    runs = {BY_HAND: gradient, **{n: lambda a=a: a.analyze(x) for n, a in analyzers.items()}}
     for run in runs.values():
         run()  # compiles
     rounds = []
     for number in range(repeats):
         order = list(runs) if number % 2 == 0 else list(runs)[::-1]
-        rounds.append({name: seconds(runs[name]) for name in order})
-    return {
-        name: {
-            "seconds": median(r[name] for r in rounds),
-            "ratio": median(r[name] / r["gradient by hand"] for r in rounds),
-            "passes": 1,
-        }
-        for name in runs
-    }
+        rounds.append({name: taken_by(runs[name]) for name in order})
+    return {name: _medians([(r[name], r[BY_HAND]) for r in rounds], 1) for name in runs}
 
 
 def _bracketed(gradient: Callable, analyzer: Any, x: Any, repeats: int) -> dict[str, float]:
     """Runs of a wrapper, each compared with the gradients just before and after it."""
     analyzer.analyze(x[:1])  # compiles for every number of rows
-    taken, ratios = [], []
+    pairs = []
     for _ in range(repeats):
-        around = [seconds(gradient) for _ in range(BRACKET)]
-        taken.append(seconds(lambda: analyzer.analyze(x)))
-        around += [seconds(gradient) for _ in range(BRACKET)]
-        ratios.append(taken[-1] / (analyzer.rows_per_sample * median(around)))
-    return {"seconds": median(taken), "ratio": median(ratios), "passes": analyzer.rows_per_sample}
+        around = [taken_by(gradient) for _ in range(BRACKET)]
+        taken = taken_by(lambda: analyzer.analyze(x))
+        around += [taken_by(gradient) for _ in range(BRACKET)]
+        pairs.append((taken, Taken(*map(median, zip(*around, strict=True)))))
+    return _medians(pairs, analyzer.rows_per_sample)
+
+
+def _medians(pairs: Sequence[tuple[Taken, Taken]], passes: int) -> dict[str, float]:
+    """Medians over pairs of a method's run and the gradient that it is compared with."""
+    return {
+        "seconds": median(method.clock for method, _ in pairs),
+        "ratio": median(method.clock / gradient.clock for method, gradient in pairs) / passes,
+        "cores": median(method.cores / gradient.cores for method, gradient in pairs) / passes,
+        "passes": passes,
+    }
 
 
 def cold(model: str, batch: int, analyzer: str | None) -> dict[str, float]:
@@ -89,4 +100,4 @@ def cold(model: str, batch: int, analyzer: str | None) -> dict[str, float]:
         else:
             innexplain.create_analyzer(analyzer, whole).analyze(x)
 
-    return {"first": seconds(first), "peak": peak_megabytes()}
+    return {"first": taken_by(first).clock, "peak": peak_megabytes()}

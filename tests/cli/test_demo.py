@@ -107,9 +107,7 @@ def test_held_out_digits_are_held_out() -> None:
     assert sum(image.tobytes() in train for image in digits.test_x) == 0
 
 
-def test_table_is_printed_with_refusals(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, innexplain_
-) -> None:
+def test_table_is_printed_with_refusals(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, innexplain_) -> None:
     names = (*NAMES, "gradient_of_nothing")
     monkeypatch.setattr(innexplain, "analyzer_names", lambda: names)
     code, out, err = innexplain_("demo", "--output", tmp_path, "--epochs", 1)
@@ -181,9 +179,7 @@ def test_interrupted_in_training(monkeypatch: pytest.MonkeyPatch, tmp_path, inne
     monkeypatch.setattr(demo, "train", train)
     code, _, err = innexplain_("demo", "--output", tmp_path / "new")
     assert code == 130
-    assert err == (
-        "innexplain: interrupted: the network was still in training; nothing was written.\n"
-    )
+    assert err == ("innexplain: interrupted: the network was still in training; nothing was written.\n")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -163,9 +163,7 @@ def test_fixed_batch_is_filled_up(files: Path, tmp_path: Path, innexplain_) -> N
     assert {path.stem for path in tmp_path.glob("*.npy")} == {"a", "fits", "a-2"}
 
 
-def test_more_images_than_a_chunk_in_order(
-    files: Path, tmp_path: Path, monkeypatch, innexplain_
-) -> None:
+def test_more_images_than_a_chunk_in_order(files: Path, tmp_path: Path, monkeypatch, innexplain_) -> None:
     monkeypatch.setattr(explain, "_CHUNK", 2)
     images = [files / name for name in ("a.png", "fits.png", "clear.png", "deep.png")]
     images.append(files / "more" / "a.png")

@@ -48,9 +48,7 @@ def _call(files: Path, folder: Path, changed: dict) -> list[str]:
 
 
 @pytest.mark.parametrize(("changed", "words"), CASES.values(), ids=list(CASES))
-def test_one_line_and_no_folder(
-    changed: dict, words: str, files: Path, tmp_path: Path, innexplain_
-) -> None:
+def test_one_line_and_no_folder(changed: dict, words: str, files: Path, tmp_path: Path, innexplain_) -> None:
     code, out, err = innexplain_(*_call(files, tmp_path / "new", changed))
     assert (code, out) == (2, "")
     assert err.startswith("innexplain: error: ")

@@ -82,9 +82,7 @@ def test_no_text_or_cell_overlaps_another(scale: str) -> None:
     names = ["input_t_gradient", "lrp.sequential_preset_b_flat_until_idx", "integrated_gradients"]
     maps = {name: RNG.normal(size=(2, 8, 8)) * 1e-7 for name in names}
     labels = ["a 3, right\npredicted 3, p = 0.999\nscore 12.1", "a 5"]
-    figure = plots.gallery(
-        np.zeros((2, 8, 8, 1)), maps, labels, scale=scale, columns=2, title="One\nTwo"
-    )
+    figure = plots.gallery(np.zeros((2, 8, 8, 1)), maps, labels, scale=scale, columns=2, title="One\nTwo")
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     renderer = canvas.get_renderer()

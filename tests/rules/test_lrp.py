@@ -28,32 +28,58 @@ RULES = {
         {"alpha": 3.0, "beta": 2.0, "bias": False},
     ),
     "z_plus": (ZPlus(), naive_lrp.alpha_beta, {"alpha": 1.0, "beta": 0.0}),
-    "z_plus_IB": (ZPlus(bias=False), naive_lrp.alpha_beta, {"alpha": 1.0, "beta": 0.0, "bias": False}),
+    "z_plus_IB": (
+        ZPlus(bias=False),
+        naive_lrp.alpha_beta,
+        {"alpha": 1.0, "beta": 0.0, "bias": False},
+    ),
     "z_plus_fast": (ZPlusFast(), naive_lrp.z_plus_fast, {}),
     "gamma": (Gamma(0.3), naive_lrp.gamma, {"gamma": 0.3}),
     "gamma_IB": (Gamma(0.3, bias=False), naive_lrp.gamma, {"gamma": 0.3, "bias": False}),
     "w_square": (WSquare(), naive_lrp.w_square, {}),
     "flat": (Flat(), naive_lrp.flat, {}),
     "bounded": (Bounded(-3.0, 3.5), naive_lrp.bounded, {"low": -3.0, "high": 3.5}),
-    "bounded_bias": (Bounded(-3.0, 3.5, bias=True), naive_lrp.bounded, {"low": -3.0, "high": 3.5, "bias": True}),
+    "bounded_bias": (
+        Bounded(-3.0, 3.5, bias=True),
+        naive_lrp.bounded,
+        {"low": -3.0, "high": 3.5, "bias": True},
+    ),
 }
 
 LAYERS = {
     "dense": (lambda **k: layers.Dense(3, **k), (5,)),
     "dense_rank3": (lambda **k: layers.Dense(3, **k), (2, 4)),
-    "einsum_dense": (lambda **k: layers.EinsumDense("abc,cd->abd", (2, 3), **_bias_axes(k)), (2, 4)),
+    "einsum_dense": (
+        lambda **k: layers.EinsumDense("abc,cd->abd", (2, 3), **_bias_axes(k)),
+        (2, 4),
+    ),
     "conv1d": (lambda **k: layers.Conv1D(3, 3, strides=2, padding="same", **k), (7, 2)),
-    "conv1d_causal": (lambda **k: layers.Conv1D(3, 2, dilation_rate=2, padding="causal", **k), (6, 2)),
+    "conv1d_causal": (
+        lambda **k: layers.Conv1D(3, 2, dilation_rate=2, padding="causal", **k),
+        (6, 2),
+    ),
     "conv2d_valid": (lambda **k: layers.Conv2D(3, (2, 3), **k), (4, 5, 2)),
-    "conv2d_same_stride": (lambda **k: layers.Conv2D(3, 3, strides=2, padding="same", **k), (5, 4, 2)),
+    "conv2d_same_stride": (
+        lambda **k: layers.Conv2D(3, 3, strides=2, padding="same", **k),
+        (5, 4, 2),
+    ),
     "conv2d_dilated": (lambda **k: layers.Conv2D(2, 2, dilation_rate=2, **k), (5, 5, 2)),
     "conv2d_groups": (lambda **k: layers.Conv2D(4, 2, groups=2, **k), (3, 4, 4)),
     "conv3d": (lambda **k: layers.Conv3D(2, 2, padding="same", **k), (3, 2, 3, 2)),
     "conv1d_transpose": (lambda **k: layers.Conv1DTranspose(2, 3, strides=2, **k), (3, 2)),
-    "conv2d_transpose": (lambda **k: layers.Conv2DTranspose(2, 3, strides=2, padding="same", **k), (3, 2, 2)),
+    "conv2d_transpose": (
+        lambda **k: layers.Conv2DTranspose(2, 3, strides=2, padding="same", **k),
+        (3, 2, 2),
+    ),
     "conv3d_transpose": (lambda **k: layers.Conv3DTranspose(2, 2, strides=2, **k), (2, 1, 2, 2)),
-    "depthwise1d": (lambda **k: layers.DepthwiseConv1D(3, depth_multiplier=2, padding="same", **k), (5, 2)),
-    "depthwise2d": (lambda **k: layers.DepthwiseConv2D(2, strides=2, depth_multiplier=2, **k), (4, 4, 2)),
+    "depthwise1d": (
+        lambda **k: layers.DepthwiseConv1D(3, depth_multiplier=2, padding="same", **k),
+        (5, 2),
+    ),
+    "depthwise2d": (
+        lambda **k: layers.DepthwiseConv2D(2, strides=2, depth_multiplier=2, **k),
+        (4, 4, 2),
+    ),
 }
 
 
@@ -96,7 +122,9 @@ def _data(shape, outputs, signed, seed=0):
 
 @pytest.mark.parametrize("layer_name", LAYERS)
 @pytest.mark.parametrize(
-    ("bias", "signed"), [(True, True), (False, False), (True, False)], ids=["bias", "relu", "relu_bias"]
+    ("bias", "signed"),
+    [(True, True), (False, False), (True, False)],
+    ids=["bias", "relu", "relu_bias"],
 )
 def test_rules_equal_their_formulas(layer_name, bias, signed):
     make, shape = LAYERS[layer_name]
@@ -109,10 +137,15 @@ def test_rules_equal_their_formulas(layer_name, bias, signed):
         (z,), pullback = rule.forward(step, ops.convert_to_tensor(x))
         (found,) = pullback([ops.reshape(ops.convert_to_tensor(r), ops.shape(z))])
         expected = np.stack(
-            [naive(xi.reshape(-1), matrix, b, ri, exists=exists, **settings) for xi, ri in zip(x, r, strict=True)]
+            [
+                naive(xi.reshape(-1), matrix, b, ri, exists=exists, **settings)
+                for xi, ri in zip(x, r, strict=True)
+            ]
         )
         found = ops.convert_to_numpy(found).reshape(expected.shape)
-        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max(), err_msg=name)
+        np.testing.assert_allclose(
+            found, expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max(), err_msg=name
+        )
 
 
 @pytest.mark.parametrize("layer_name", LAYERS)
@@ -130,7 +163,10 @@ def test_rules_equal_their_formulas_in_single_precision(layer_name):
         (z,), pullback = rule.forward(step, ops.convert_to_tensor(x))
         (found,) = pullback([ops.reshape(ops.convert_to_tensor(r), ops.shape(z))])
         expected = np.stack(
-            [naive(xi.reshape(-1), matrix, b, ri, exists=exists, **settings) for xi, ri in zip(x, r, strict=True)]
+            [
+                naive(xi.reshape(-1), matrix, b, ri, exists=exists, **settings)
+                for xi, ri in zip(x, r, strict=True)
+            ]
         )
         found = ops.convert_to_numpy(found).reshape(expected.shape)
         assert np.abs(found - expected).max() <= 1e-4 * np.abs(expected).max(), name
@@ -146,7 +182,9 @@ def test_what_is_absorbed_and_what_goes_on_add_up(name):
     r = ops.reshape(ops.convert_to_tensor(r), ops.shape(z))
     leaving = ops.convert_to_numpy(ops.sum(pullback([r])[0], axis=(1, 2, 3)))
     absorbed = ops.convert_to_numpy(ops.sum(r, axis=(1, 2, 3))) - leaving
-    np.testing.assert_allclose(ops.convert_to_numpy(pullback.absorbed([r])) + np.zeros(2), absorbed, atol=1e-9)
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(pullback.absorbed([r])) + np.zeros(2), absorbed, atol=1e-9
+    )
 
 
 @pytest.mark.parametrize("name", RULES)

@@ -133,9 +133,7 @@ def _attend(name: str) -> _Special:
 
 def _heads(name: str, *args: int) -> _Special:
     note, inert = "softmax removes the key's bias: it moves a query's scores alike", ("key/bias",)
-    return _Special(
-        (SEQUENCE,), lambda x: getattr(L, name)(*args)(x, L.Dense(3)(x)), "float", note, inert
-    )
+    return _Special((SEQUENCE,), lambda x: getattr(L, name)(*args)(x, L.Dense(3)(x)), "float", note, inert)
 
 
 def _cells(make: Callable[[], Any]) -> _Special:
@@ -198,9 +196,7 @@ SPECIAL = {
         inert=("vector_u",),
     ),
     "StackedRNNCells": _cells(lambda: L.StackedRNNCells([L.GRUCell(3), L.LSTMCell(2)])),
-    "StringLookup": _Special(
-        (_IDS,), lambda x: L.StringLookup(vocabulary=_WORDS, **_HOT)(x), "string"
-    ),
+    "StringLookup": _Special((_IDS,), lambda x: L.StringLookup(vocabulary=_WORDS, **_HOT)(x), "string"),
     "TextVectorization": _Special(
         ((1,),), lambda x: L.TextVectorization(vocabulary=_WORDS, **_HOT)(x), "string"
     ),

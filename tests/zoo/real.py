@@ -102,9 +102,7 @@ def photographs(data: Path, network: str = "squeezenet") -> Photographs:
     )
 
 
-def cifar(
-    data: Path, network: str | None = None, count: int | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+def cifar(data: Path, network: str | None = None, count: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """CIFAR-10 test images and labels: uint8, or as "resnet20" or "resnet8" take them."""
     with np.load(Path(data) / "cifar10_test1000.npz") as arrays:
         x, y = arrays["x"][:count], arrays["y"][:count].astype("int64")
@@ -117,9 +115,7 @@ def cifar(
     return x, y
 
 
-def mnist(
-    data: Path, split: str = "test", count: int | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+def mnist(data: Path, split: str = "test", count: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """MNIST images (n, 28, 28, 1) in [0, 1] and labels of the "train" or the "test" split."""
     with np.load(Path(data) / "mnist.npz") as arrays:
         x, y = arrays[f"x_{split}"][:count], arrays[f"y_{split}"][:count]
