@@ -175,8 +175,9 @@ class BackwardModel(keras.Model):
         for layer, pullback in zip(reversed(self.backward_layers), reversed(pullbacks), strict=True):
             if pullback is not None:
                 layer.backward(pullback, relevance, values, record)
-        for slot in record.wanted.difference(record.kept) if record is not None else ():
-            record.kept[slot] = relevance.get(slot, ops.zeros_like(widen(values[slot])))
+        if record is not None:
+            for slot in record.wanted.difference(record.kept):
+                record.kept[slot] = relevance.get(slot, ops.zeros_like(widen(values[slot])))
         for entry in self.canonical.graph.entries:
             if entry.explained:
                 wide = widen(values[entry.slot])

@@ -64,7 +64,9 @@ def strip_output(graph: Graph, number: int) -> Graph:
     tail = _tail(graph, exit_.slot)
     if not tail:
         return graph
-    values, renamed, copies = dict(graph.values), {}, []
+    values = dict(graph.values)
+    renamed: dict[int, int] = {}
+    copies = []
     fresh = 1 + max(slot for step in graph.steps for slot in (*step.outputs, *step.inputs))
     for step in (_taken_off(tail[0]), *tail[1:]):
         inputs = tuple(renamed.get(slot, slot) for slot in step.inputs)

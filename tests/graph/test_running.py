@@ -11,12 +11,11 @@ from keras import ops, tree
 from innexplain.graph import canonical, trace
 from innexplain.graph.canonical import split
 from innexplain.graph.view import run_forward
-from tests.zoo import ARCHITECTURES, nest_pairs, relu_spellings
+from tests.zoo import nest_pairs, relu_spellings
 from tests.zoo.layers import layer_cases
-from tests.zoo.models import model_cases as models
-from tests.zoo.models import nest
+from tests.zoo.models import model_cases, nest
 
-NETWORKS = [case for case in models() if case.graph]
+NETWORKS = [case for case in model_cases() if case.graph]
 
 
 def _arrays(x: Any) -> list:
@@ -25,7 +24,7 @@ def _arrays(x: Any) -> list:
 
 def _check(model: keras.Model, x: Any, expected: Any = None) -> None:
     """Run the graph in all its forms beside the model."""
-    expected = model(x) if expected is None else expected
+    expected = model(x, training=False) if expected is None else expected
     expected = [ops.convert_to_numpy(y) for y in tree.flatten(expected)]
     assert all(np.isfinite(y).all() for y in expected)
     graph = trace(model)
@@ -77,7 +76,7 @@ def test_network_in_other_precisions(case: Any, dtype: str) -> None:
     model = case.build(dtype=dtype)
     graph = trace(model)
     tensors = [ops.convert_to_tensor(a) for a in _arrays(x)]
-    expected = [ops.convert_to_numpy(y) for y in tree.flatten(model(x))]
+    expected = [ops.convert_to_numpy(y) for y in tree.flatten(model(x, training=False))]
     tolerance = 1e-12 if dtype == "float64" else 1e-6  # bfloat16 too: the very same operations run
     for answer, y in zip(run_forward(split(graph), tensors), expected, strict=True):
         assert ops.convert_to_numpy(answer).dtype == y.dtype
@@ -104,7 +103,7 @@ def test_nested_and_inlined(pair: Any) -> None:
     _check(nested, x, inlined(x))
     kinds = [[(s.type_name, s.kind) for s in trace(m).steps] for m in (nested, inlined)]
     assert kinds[0] == kinds[1]
-    assert len(kinds[0]) > len(ARCHITECTURES)
+    assert len(kinds[0]) >= 4
 
 
 @pytest.mark.parametrize("spelling", relu_spellings(), ids=lambda s: s.name)

@@ -1,0 +1,225 @@
+"""What goes in comes out: structure, shape and dtype; any rank, float policy and image format."""
+
+import collections
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers as L
+
+from tests.zoo import randomise
+from tests.zoo.models import MODELS
+
+from . import (
+    NAMES,
+    SEEDED,
+    assert_alike,
+    create,
+    create_or_refuse,
+    each_analyzer,
+    flat,
+    rng,
+    tape_gradient,
+)
+
+pytestmark = pytest.mark.filterwarnings("ignore::innexplain.errors.InnexplainWarning")
+
+Named = collections.namedtuple("Named", "left right")
+
+
+def two_inputs(structure=list):
+    a, b = keras.Input((4,), name="a"), keras.Input((3,), name="b")
+    inputs = {"a": a, "b": b} if structure is dict else structure([a, b])
+    y = L.Dense(6, activation="relu")(L.Concatenate()([a, b]))
+    return randomise(keras.Model(inputs, L.Dense(2, activation="softmax")(y)), 1)
+
+
+# Small integers, so that every dtype holds them without rounding.
+A, B = (rng(i).integers(1, 5, (3, n)).astype("float32") for i, n in ((1, 4), (2, 3)))
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def analyzer(request):
+    return create(request.param, two_inputs())
+
+
+@pytest.fixture(scope="module")
+def maps(analyzer):
+    answer = analyzer.analyze([A, B])
+    assert flat(answer).any()
+    return answer
+
+
+def test_structure_is_mirrored(analyzer, maps):
+    """A dict goes by the names of the inputs, in the caller's own order."""
+    assert type(maps) is list
+    assert [m.shape for m in maps] == [(3, 4), (3, 3)]
+    given = {"tuple": (A, B), "named": Named(A, B), "dict": {"b": B, "a": A}}
+    answers = {key: analyzer.analyze(x) for key, x in given.items()}
+    assert [type(answer) for answer in answers.values()] == [tuple, Named, dict]
+    assert list(answers["dict"]) == ["b", "a"]
+    assert_alike(list(answers["tuple"]), maps, 0)
+    assert_alike(list(answers["named"]), maps, 0)
+    assert_alike([answers["dict"]["a"], answers["dict"]["b"]], maps, 0)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_float_dtype_is_mirrored(analyzer, maps, dtype):
+    answer = analyzer.analyze([A.astype(dtype), B.astype(dtype)])
+    assert [m.dtype for m in answer] == [np.dtype(dtype)] * 2
+    assert_alike(answer, maps, 1e-3 if dtype == "float16" else 1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int32", "int64"])
+def test_integers_come_out_as_float32(analyzer, maps, dtype):
+    answer = analyzer.analyze([A.astype(dtype), B])
+    assert [m.dtype for m in answer] == [np.dtype("float32")] * 2
+    assert_alike(answer, maps, 0)
+
+
+def test_tensors_and_nested_python_lists_are_arrays(analyzer, maps):
+    """numpy comes out in any case; Python's floats are float64."""
+    for x in ([tf.constant(A), tf.constant(B)], [keras.ops.convert_to_tensor(A), B]):
+        answer = analyzer.analyze(x)
+        assert all(type(m) is np.ndarray for m in answer)
+        assert_alike(answer, maps, 0)
+    lists = analyzer.analyze([A.tolist(), B.tolist()])
+    assert [m.dtype for m in lists] == [np.dtype("float64")] * 2
+    assert_alike(lists, maps, 1e-6)
+
+
+def test_the_input_is_not_written_to(analyzer):
+    frozen = [A.copy(), B.copy()]
+    for array in frozen:
+        array.flags.writeable = False
+    analyzer.analyze(frozen)
+    np.testing.assert_array_equal(frozen[0], A)
+
+
+@pytest.mark.parametrize("structure", [tuple, dict])
+@pytest.mark.parametrize("name", ["gradient", "integrated_gradients"])
+def test_models_that_take_tuples_or_dicts(name, structure):
+    expected = create(name, two_inputs()).analyze([A, B])
+    analyzer = create(name, two_inputs(structure))
+    for x in ({"a": A, "b": B}, [A, B], (A, B)):
+        answer = analyzer.analyze(x)
+        assert type(answer) is type(x)
+        found = [answer["a"], answer["b"]] if isinstance(x, dict) else list(answer)
+        assert_alike(found, expected, 0)
+
+
+def test_nested_structure_of_inputs():
+    a, b, c = keras.Input((4,)), keras.Input((3,)), keras.Input((2,))
+    model = randomise(keras.Model([a, [b, c]], L.Dense(2)(L.Concatenate()([a, b, c]))))
+    answer = create("input", model).analyze([A, [B, B[:, :2]]])
+    assert_alike(answer, [A, [B, B[:, :2]]], 0)
+
+
+def test_one_input_in_a_list_or_dict():
+    x = keras.Input((4,), name="x")
+    analyzer = create("gradient", randomise(keras.Model(x, L.Dense(2)(x))))
+    plain = analyzer.analyze(A)
+    assert_alike(analyzer.analyze([A]), [plain], 0)
+    assert_alike(analyzer.analyze({"x": A}), {"x": plain}, 0)
+
+
+# --- Ranks, policies, formats --------------------------------------------------------------------
+
+RANKS = {2: "dense_net", 3: "conv_1d", 5: "conv_3d"}  # 4: every convolution net of the other files
+
+
+@pytest.mark.parametrize("rank", RANKS)
+@each_analyzer
+def test_rank(name, rank):
+    """A map has the shape of x; sensitivity drops the channels, where there are any."""
+    case = MODELS[RANKS[rank]]
+    x = case.inputs(2, rng(rank))
+    maps = create(name, case.build()).analyze(x)
+    spatial = name == "sensitivity" and rank > 2
+    assert maps.shape == (x.shape[:-1] if spatial else x.shape)
+    assert np.isfinite(maps).all()
+    assert maps.any()
+
+
+def policy_net(dtype=None):
+    x = keras.Input((6, 6, 2), dtype="float64" if dtype == "float64" else "float32")
+    y = L.Conv2D(3, 3, use_bias=False, dtype=dtype)(x)
+    y = L.ReLU(dtype=dtype)(L.BatchNormalization(dtype=dtype)(y))
+    y = L.GlobalAveragePooling2D(dtype=dtype)(y)
+    return randomise(keras.Model(x, L.Dense(3, activation="softmax", dtype=dtype)(y)), 2)
+
+
+@each_analyzer
+def test_mixed_float16(name):
+    """Half precision costs digits, not the explanation; sums are float32."""
+    x = rng(3).normal(size=(3, 6, 6, 2)).astype("float32")
+    half, full = (
+        create(name, policy_net(dtype), neuron_selection_mode="index") for dtype in ("mixed_float16", None)
+    )
+    maps, info = half.analyze(x, 1, return_info=True)
+    expected, wanted = full.analyze(x, 1, return_info=True)
+    assert maps.dtype == info["score"].dtype == np.dtype("float32")
+    assert_alike(maps, expected, 0.05)
+    np.testing.assert_allclose(info["score"], wanted["score"], rtol=0.02, atol=0.02)
+
+
+@each_analyzer
+def test_float64(name):
+    """A float64 model is explained in float64: far closer to itself in float32 than float32 can tell."""
+    x = rng(3).normal(size=(3, 6, 6, 2))
+    double, single = (
+        create(name, policy_net(dtype), neuron_selection_mode="index") for dtype in ("float64", None)
+    )
+    maps, info = double.analyze(x, 1, return_info=True)
+    assert maps.dtype == info["score"].dtype == np.dtype("float64")
+    if name != "random":
+        assert_alike(maps, single.analyze(x, 1), 1e-3 if name in SEEDED else 1e-4)
+    if name == "gradient":
+        truth = tape_gradient(double.model, x, lambda y: tf.math.log(y)[:, 1] - tf.math.log(y)[:, 0])
+        assert_alike(maps - double.analyze(x, 0), truth, 1e-12)
+
+
+def test_small_derivatives_survive_half_precision():
+    """1e-10 is nothing in float16, whose smallest number is 6e-8."""
+
+    def chain(dtype):
+        x = keras.Input((8, 8, 1))
+        y = L.Rescaling(1e-3, dtype=dtype)(L.AveragePooling2D(2, dtype=dtype)(x))
+        y = L.Rescaling(1e-4, dtype=dtype)(L.GlobalAveragePooling2D(dtype=dtype)(y))
+        return keras.Model(x, L.Dense(2, kernel_initializer="ones", dtype=dtype)(y))
+
+    x = rng().normal(size=(2, 8, 8, 1)).astype("float32")
+    half, full = (create("gradient", chain(dtype)).analyze(x) for dtype in ("mixed_float16", None))
+    assert 0 < full.max() < 6e-8
+    assert_alike(half, full, 1e-2)
+
+
+def format_net(data_format):
+    first = data_format == "channels_first"
+    kwargs = {"data_format": data_format}
+    x = keras.Input((2, 6, 6) if first else (6, 6, 2))
+    y = L.Conv2D(3, 3, **kwargs)(x)
+    y = L.ReLU()(L.BatchNormalization(axis=1 if first else -1)(y))
+    y = L.GlobalAveragePooling2D(**kwargs)(L.MaxPooling2D(2, **kwargs)(y))
+    return randomise(keras.Model(x, L.Dense(3, activation="softmax")(y)), 2)
+
+
+@each_analyzer
+def test_channels_first(name):
+    """Weights do not depend on the format, so that maps are each other's transposes."""
+    last = rng(4).normal(size=(2, 6, 6, 2)).astype("float32")
+    first = np.ascontiguousarray(np.moveaxis(last, -1, 1))
+    expected = create(name, format_net("channels_last")).analyze(last)
+    analyzer = create_or_refuse(name, format_net("channels_first"), "channels_first")
+    if analyzer is None:
+        return
+    maps = analyzer.analyze(first)
+    if maps.ndim == 4:
+        maps = np.moveaxis(maps, 1, -1)
+    if name in SEEDED:  # noise is drawn in the order of the array
+        assert maps.shape == expected.shape
+        assert maps.any()
+        assert_alike(create(name, analyzer.model).analyze(first), analyzer.analyze(first), 0)
+        return
+    assert_alike(maps, expected, 1e-5)
