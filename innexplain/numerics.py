@@ -14,7 +14,7 @@ import tensorflow as tf
 
 __all__ = [
     "accumulation_dtype", "cast_like", "is_float", "late", "narrow", "negative", "positive", "safe_divide",
-    "stabilise", "sum_samples", "vanishes", "vjp", "widen",
+    "stabilise", "sum_samples", "vjp", "widen",
 ]  # fmt: skip
 
 Tensor = Any
@@ -65,25 +65,20 @@ def stabilise(z: Tensor, epsilon: float) -> Tensor:
     if epsilon == 0:
         return z
     push = keras.ops.convert_to_tensor(epsilon, dtype=z.dtype)
-    return z + keras.ops.where(z >= 0, push, -push)
+    return z + tf.where(z >= 0, push, -push)
 
 
-def safe_divide(r: Tensor, z: Tensor) -> Tensor:
-    """`r / z`, and 0 where z is so near to zero that the quotient might not be finite.
+def safe_divide(r: Tensor, z: Tensor, epsilon: float = 0.0) -> Tensor:
+    """`r / (z + epsilon sign(z))`, finite: 0 where the divisor is zero, bounded where it is nearly so.
 
     >>> x = keras.ops.convert_to_tensor([4.0, 0.0])
     >>> keras.ops.convert_to_numpy(safe_divide(x, x)).tolist()
     [1.0, 0.0]
     """
-    empty = vanishes(z)
-    divisor = keras.ops.where(empty, keras.ops.ones_like(z), z)
-    return keras.ops.where(empty, keras.ops.zeros_like(z), r / divisor)
-
-
-def vanishes(z: Tensor) -> Tensor:
-    """Where z is so near to zero that dividing by it might overflow."""
-    tiny = 1e-150 if keras.backend.standardize_dtype(z.dtype) == "float64" else 1e-18
-    return keras.ops.abs(z) <= tiny
+    if epsilon >= 1e-15:
+        return r / stabilise(z, epsilon)
+    bound = 1e200 if keras.backend.standardize_dtype(z.dtype) == "float64" else 1e30
+    return tf.clip_by_value(tf.math.divide_no_nan(r, stabilise(z, epsilon)), -bound, bound)
 
 
 def sum_samples(x: Tensor) -> Tensor:
@@ -104,8 +99,8 @@ def late(x: Tensor, after: Tensor) -> Tensor:
 def narrow(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Cast a result to `dtype` without turning large finite numbers into infinity.
 
-    >>> narrow(np.array([1e6]), np.dtype("float16"))
-    array([65500.], dtype=float16)
+    >>> float(narrow(np.array([1e6]), np.dtype("float16"))[0])
+    65504.0
     """
     if np.finfo(dtype).max < np.finfo(x.dtype).max:
         bound = float(np.finfo(dtype).max)
@@ -140,10 +135,10 @@ def _half_scale(targets: Sequence[Tensor], seeds: Sequence[Tensor]) -> Tensor | 
     """
     if all(keras.backend.standardize_dtype(y.dtype) != "float16" for y in targets):
         return None
-    largest = keras.ops.max(keras.ops.stack([keras.ops.max(keras.ops.abs(r)) for r in seeds]))
+    largest = keras.ops.max(keras.ops.stack([keras.ops.max(keras.ops.abs(widen(r))) for r in seeds]))
     usable = keras.ops.logical_and(largest > 0, largest < float("inf"))
     exponent = keras.ops.floor(keras.ops.log2(keras.ops.where(usable, largest, 1.0)))
-    return keras.ops.cast(keras.ops.power(2.0, exponent), seeds[0].dtype)
+    return keras.ops.power(2.0, exponent)
 
 
 def vjp(function: Callable[..., Sequence[Tensor]], *inputs: Tensor) -> tuple[list[Tensor], Pullback]:
@@ -176,7 +171,9 @@ def vjp(function: Callable[..., Sequence[Tensor]], *inputs: Tensor) -> tuple[lis
             return [None] * len(inputs)
         targets, seeds = (list(column) for column in zip(*pairs, strict=True))
         scale = _half_scale(targets, seeds)
-        seeds = [cast_like(r if scale is None else r / scale, y) for y, r in zip(targets, seeds, strict=True)]
+        if scale is not None:
+            seeds = [widen(r) / scale for r in seeds]
+        seeds = [cast_like(r, y) for y, r in zip(targets, seeds, strict=True)]
         found = iter(tape.gradient(targets, watched, output_gradients=seeds))
         gradients = [next(found) if is_float(x.dtype) else None for x in inputs]
         # Of a gather, TensorFlow gives slices and not a tensor.

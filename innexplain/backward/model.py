@@ -193,7 +193,7 @@ def naming_failures(model: Any, x: Sequence[np.ndarray]) -> Iterator[None]:
         yield
     except InnexplainError:
         raise
-    except (TypeError, ValueError, tf.errors.OpError) as error:
+    except (ValueError, tf.errors.OpError) as error:
         told = re.sub(r"\x1b\[\d+m", "", str(error))  # Keras sets parts in bold
         reason = next((line for line in told.splitlines()[1:] if line.strip()), told).strip()
         raise InputError(

@@ -19,9 +19,20 @@ from innexplain.errors import (
 )
 from innexplain.graph.kinds import MASK
 from innexplain.graph.step import Graph, Step
-from innexplain.rules import Gradient, Rule
+from innexplain.rules import Gradient, Pass, Rule, Shares
 
 __all__ = ["Assignment", "Composite", "Refuse", "Row"]
+
+
+def _lightened(assignments: list[Assignment]) -> list[Assignment]:
+    """Spare sums the look at zero contributions if no rule behind them hands relevance to a zero."""
+    linear = [a for a in assignments if a.step.linear is not None and not a.step.facts.first]
+    if not all(getattr(a.rule, "heeds_input", isinstance(a.rule, Pass)) for a in linear):
+        return assignments
+    return [
+        replace(a, rule=replace(a.rule, equal=False)) if isinstance(a.rule, Shares) else a
+        for a in assignments
+    ]
 
 
 Rules = Mapping[Any, Any] | Sequence[tuple[Any, Any]] | None
@@ -127,6 +138,7 @@ class Composite:
         answer = [Assignment(step, self._decide(step, own)) for step in steps]
         if not any(e.slot in active for e in graph.exits):
             answer = [a if active.intersection(a.step.outputs) else _dead_end(a) for a in answer]
+        answer = _lightened(answer)
         if unsupported == "gradient":
             answer = [a if a.supported else Assignment(a.step, Gradient()) for a in answer]
         return answer

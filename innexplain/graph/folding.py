@@ -94,7 +94,13 @@ def _behind(before: Step, norm: Step) -> LinearPart | None:
     part = before.linear
     if part is None or part.out_axes is None or not _same_axis(norm, part):
         return None
-    return replace(part, adjust=(*part.adjust, _scale_outputs(part, norm.operation)))
+    layer = norm.operation
+
+    def direct(x: Tensor) -> Tensor:
+        z = part.direct(x)
+        return z * _over_channels(norm_coefficients(layer, x.dtype)[0], part, len(z.shape))
+
+    return replace(part, adjust=(*part.adjust, _scale_outputs(part, layer)), direct_map=direct)
 
 
 def _ahead(step: Step, after: Step) -> LinearPart | None:
@@ -103,10 +109,15 @@ def _ahead(step: Step, after: Step) -> LinearPart | None:
     if part is None:
         return None
     if _is_padding(step):
-        return replace(part, apply=_padded(part, step.operation))
+        return replace(part, apply=_padded(part, step.operation))  # paddings come first: no map to wrap yet
     if part.in_axes is None or not _same_axis(step, part):
         return None
-    return replace(part, adjust=(*part.adjust, _scale_inputs(part, step.operation)))
+    layer = step.operation
+
+    def direct(x: Tensor) -> Tensor:
+        return part.direct(x * _over_channels(norm_coefficients(layer, x.dtype)[0], part, len(x.shape)))
+
+    return replace(part, adjust=(*part.adjust, _scale_inputs(part, layer)), direct_map=direct)
 
 
 def _diagonal(norm: Step) -> Step:
@@ -121,6 +132,7 @@ def _diagonal(norm: Step) -> Step:
         return ops.reshape(scale, shape), ops.reshape(shift, shape)
 
     part = LinearPart("diagonal", layer, ops.multiply, "moving_mean", None, adjust=(weights,))
+    part = replace(part, direct_map=lambda x: x * part.weights(x)[0])
     return replace(norm, function=run_linear(part), linear=part)
 
 

@@ -32,6 +32,8 @@ class LinearPart:
         in_axes: the axes of the kernel that number the input's channels, `None` if no such axis does.
         out_axes: the axes of the kernel that number the output's channels, likewise.
         adjust: what is done to kernel and bias on the way, in this order: folded batch norms.
+        direct_map: the same map with the adjusted kernel, without computing that kernel: a batch norm
+            scales what goes in or comes out, which is less work than scaling the kernel.
     """
 
     name: str
@@ -43,6 +45,7 @@ class LinearPart:
     in_axes: tuple[int, ...] | None = None
     out_axes: tuple[int, ...] | None = None
     adjust: tuple[Adjustment, ...] = ()
+    direct_map: Callable[[Tensor], Tensor] | None = None
 
     def kernel(self, dtype: Any = None) -> Tensor:
         """The layer's kernel as a tensor, in `dtype` (default: the variable's)."""
@@ -74,9 +77,14 @@ class LinearPart:
         z = self.apply(x, kernel)
         return z if bias is None else ops.add(z, bias)
 
+    def direct(self, x: Tensor) -> Tensor:
+        """The map with the layer's own weights, without the bias."""
+        return self.apply(x, self.kernel(x.dtype)) if self.direct_map is None else self.direct_map(x)
+
     def own(self, x: Tensor) -> Tensor:
         """`z` with the layer's own weights, in the dtype of `x`."""
-        return self(x, *self.weights(x))
+        z, (_, bias) = self.direct(x), self.weights(x)
+        return z if bias is None else ops.add(z, bias)
 
 
 def _dense(layer: Any) -> list[LinearPart]:
@@ -232,6 +240,7 @@ def linear_parts(layer: Any, type_name: str | None = None) -> list[LinearPart]:
         One part, two for separable convolutions, none for a layer that is no kernel layer or whose
         weights are quantised.
 
+    >>> import keras
     >>> layer = keras.layers.Dense(3, activation="relu")
     >>> layer.build((None, 2))
     >>> part, = linear_parts(layer)
@@ -239,6 +248,10 @@ def linear_parts(layer: Any, type_name: str | None = None) -> list[LinearPart]:
     True
     """
     build = _BUILDERS.get(type_name or type(layer).__name__)
-    if build is None or getattr(layer, "quantization_mode", None) is not None:
-        return []
-    return build(layer)
+    return build(layer) if build is not None and not _is_quantised(layer) else []
+
+
+def _is_quantised(layer: Any) -> bool:
+    """Told by the layer, or in older versions of Keras by its dtype policy."""
+    owners = (layer, getattr(layer, "dtype_policy", None))
+    return any(getattr(owner, "quantization_mode", None) is not None for owner in owners)

@@ -14,7 +14,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from keras import ops
 
@@ -28,7 +28,6 @@ from innexplain.numerics import (
     safe_divide,
     stabilise,
     sum_samples,
-    vanishes,
     vjp,
     widen,
 )
@@ -64,15 +63,13 @@ class Quotient:
 
     Args:
         r: the relevance that the group shares.
-        denominator: the sum of its contributions, bias and epsilon included.
-        push: what epsilon added to that.
-        s: `r / denominator`.
+        z: the sum of its contributions and the bias.
+        s: `r / (z + epsilon sign(z))`.
         pulls: the pullback of each term.
     """
 
     r: Tensor
-    denominator: Tensor
-    push: Tensor
+    z: Tensor
     s: Tensor
     pulls: list[Pullback]
 
@@ -91,8 +88,7 @@ class Linear:
         self.x = x
         self.nonnegative = nonnegative
         self.kernel, self.bias = part.weights(x)
-        kernel = self.kernel
-        (self.z,), self._pull = vjp(lambda v: [part.apply(v, kernel)], x)
+        (self.z,), self._pull = vjp(lambda v: [part.direct(v)], x)
 
     @cached_property
     def total(self) -> Tensor:
@@ -132,9 +128,8 @@ class Linear:
         if group.sign:
             chosen = self.total >= 0 if group.sign > 0 else self.total < 0
             r = ops.where(chosen, r, ops.zeros_like(r))
-        denominator = stabilise(z, group.epsilon)
-        r = group.weight * r
-        return Quotient(r, denominator, denominator - z, safe_divide(r, denominator), pulls)
+        r = r if group.weight == 1 else group.weight * r
+        return Quotient(r, z, safe_divide(r, z, group.epsilon), pulls)
 
     def _map(self, x: Tensor, kernel: Tensor, r: Tensor) -> tuple[Tensor, Any]:
         if x is self.x and kernel is self.kernel:
@@ -172,8 +167,9 @@ class LinearPullback:
         kept: Tensor = 0.0
         for group in self.rule.groups(self.linear):
             q = self.linear.quotient(group, r)
-            unshared = ops.where(vanishes(q.denominator), q.r, ops.zeros_like(q.r))
-            own = q.s * q.push if group.bias is None else q.s * (q.push + group.bias)
+            push = stabilise(q.z, group.epsilon) - q.z
+            unshared = ops.where(ops.equal(q.z + push, 0), q.r, ops.zeros_like(q.r))
+            own = q.s * push if group.bias is None else q.s * (push + group.bias)
             kept = kept + sum_samples(own + unshared)
         return kept
 
@@ -181,6 +177,9 @@ class LinearPullback:
 @dataclass(frozen=True)
 class LinearRule(Rule):
     """A rule for linear parts, made of groups of contributions."""
+
+    #: Whether an input of zero gets nothing, which spares later sums a distinction.
+    heeds_input: ClassVar[bool] = True
 
     def suits(self, step: Step) -> bool:
         """Linear parts only."""

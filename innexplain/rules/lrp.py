@@ -8,7 +8,7 @@ section II-C; Montavon et al. 2019.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from keras import ops
@@ -154,6 +154,8 @@ class Gamma(LinearRule):
 class WSquare(LinearRule):
     """`R_i = sum_j w_ij^2 / (sum_i' w_i'j^2) R_j`, over the inputs of j that exist; there is no b^2."""
 
+    heeds_input: ClassVar[bool] = False
+
     def groups(self, linear: Linear) -> list[Group]:
         """Squared weights, whatever the input."""
         return [Group(((ops.ones_like(linear.x), ops.square(linear.kernel)),))]
@@ -162,6 +164,8 @@ class WSquare(LinearRule):
 @dataclass(frozen=True)
 class Flat(LinearRule):
     """`R_i = sum_j 1 / n_j R_j`, with n_j the number of inputs of j that exist (padding does not count)."""
+
+    heeds_input: ClassVar[bool] = False
 
     def groups(self, linear: Linear) -> list[Group]:
         """Equal weights, whatever the input."""
@@ -179,6 +183,8 @@ class Bounded(LinearRule):
 
     Reference: Montavon et al. 2017.
     """
+
+    heeds_input: ClassVar[bool] = False
 
     low: float | tuple[float, ...] | None = None
     high: float | tuple[float, ...] | None = None

@@ -14,9 +14,7 @@ from innexplain.numerics import (
     negative,
     positive,
     safe_divide,
-    stabilise,
     sum_samples,
-    vanishes,
     vjp,
     widen,
 )
@@ -55,28 +53,34 @@ class Pass(Rule):
 class Shares(Rule):
     """`R_i = c_i / (sum_i' c_i' + epsilon sign) R` with `c_i` what each input contributes to an output.
 
-    Where every contribution is zero the shares are equal, so that rules that do not look at values
-    (flat, w^2) lose nothing.
-
     Args:
         epsilon: pushes the sum away from zero.
+        equal: whether shares are equal where every contribution is zero, so that rules that do not look
+            at values (flat, w^2) lose nothing.
     """
 
     epsilon: float = 1e-7
+    equal: bool = True
 
     def forward(self, step: Step, *inputs: Tensor) -> tuple[list[Tensor], Pullback]:
         """Run the step under a tape; it is linear in its inputs."""
         outputs, pull, wide = _wide_vjp(step, inputs)
+        z = widen(outputs[0])
+
+        def in_proportion(relevances: Sequence[Tensor | None]) -> list[Tensor | None]:
+            shared = pull([safe_divide(relevances[0], z, self.epsilon)])
+            return [None if g is None else x * g for x, g in zip(wide, shared, strict=True)]
+
+        if not self.equal:
+            return outputs, in_proportion
         weight, pull_equal, size = _equal(step, inputs)
 
         def pullback(relevances: Sequence[Tensor | None]) -> list[Tensor | None]:
-            (r,) = relevances
-            nothing = ops.equal(size, 0)
-            zeros = ops.zeros_like(r)
-            z = stabilise(widen(outputs[0]), self.epsilon)
-            shared = pull([ops.where(nothing, zeros, safe_divide(r, z))])
-            equal = pull_equal([ops.where(nothing, r / weight, zeros)])
-            return [None if g is None else x * g + e for x, g, e in zip(wide, shared, equal, strict=True)]
+            r: Tensor = relevances[0]
+            nothing = ops.cast(ops.equal(size, 0), r.dtype)
+            equal = pull_equal([nothing * r / weight])
+            shared = in_proportion([(1 - nothing) * r])
+            return [None if s is None else s + e for s, e in zip(shared, equal, strict=True)]
 
         return outputs, pullback
 
@@ -127,7 +131,7 @@ class _PositivePullback:
 
     def absorbed(self, relevances: Sequence[Tensor | None]) -> Tensor:
         r: Tensor = relevances[0]
-        return sum_samples(ops.where(vanishes(self.total), r, ops.zeros_like(r)))
+        return sum_samples(ops.where(ops.equal(self.total, 0), r, ops.zeros_like(r)))
 
 
 @dataclass(frozen=True)
@@ -159,8 +163,8 @@ class Gate(Rule):
             if same and step.type_name == "Multiply":
                 answer[position] = r
             else:
-                z = stabilise(widen(outputs[0]), self.epsilon)
-                answer[position] = widen(signal) * pull([safe_divide(r, z)])[0]
+                share = safe_divide(r, widen(outputs[0]), self.epsilon)
+                answer[position] = widen(signal) * pull([share])[0]
             return answer
 
         return outputs, pullback
