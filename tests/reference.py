@@ -248,5 +248,6 @@ def _read(layer: Any) -> list:
 
 
 def read_sequential(model: Any) -> Network:
-    """The naive twin of a `keras.Sequential` that ends in logits."""
-    return Network([twin for layer in model.layers for twin in _read(layer)])
+    """The naive twin of a chain of layers that ends in logits."""
+    layers = [layer for layer in model.layers if type(layer).__name__ != "InputLayer"]
+    return Network([twin for layer in layers for twin in _read(layer)])
