@@ -1,4 +1,4 @@
-"""The answer for a sample depends on that sample: not on its batch, nor on how a batch is cut, nor on luck."""
+"""The answer for a sample depends on that sample: not on its batch, on how that is cut, or on luck."""
 
 import keras
 import numpy as np

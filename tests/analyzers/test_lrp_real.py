@@ -22,7 +22,9 @@ def test_folded_and_separate_batch_norms_give_the_same_map(shared_data, name):
 
 
 @pytest.mark.parametrize("network", ["resnet20", "resnet8"])
-@pytest.mark.parametrize("name", ["lrp.epsilon", "lrp.alpha_2_beta_1", "lrp.epsilon_gamma_box", "deep_taylor"])
+@pytest.mark.parametrize(
+    "name", ["lrp.epsilon", "lrp.alpha_2_beta_1", "lrp.epsilon_gamma_box", "deep_taylor"]
+)
 def test_trained_batch_norms_account_for_the_gap(shared_data, network, name):
     x = real.cifar(shared_data, network, count=4)[0]
     relevance, score, absorbed = explain(name, getattr(real, network)(shared_data), x)

@@ -14,6 +14,7 @@ import innexplain
 from innexplain.graph import canonical, trace
 from innexplain.rules import DeconvReLU, Gradient, GuidedReLU
 from tests import reference
+from tests.eagerly import eagerly
 from tests.zoo import relu_spellings
 
 Z = np.array([[-3.0, -0.5, 0.25, 0.75, 5.0, 8.0]])  # below, and around a threshold of 0.5 and a cap of 6
@@ -106,7 +107,7 @@ def _maps(name: str, variant: str, method: str) -> tuple:
 def _analyze(analyzer: Any, spelling: Any) -> np.ndarray:
     """The maps of two inputs x three neurons; some neurons have no way back, and innexplain says so."""
     x = np.repeat(spelling.inputs(2, np.random.default_rng(0)), 3, axis=0)
-    with warnings.catch_warnings():
+    with eagerly(), warnings.catch_warnings():
         warnings.simplefilter("ignore", innexplain.errors.InnexplainWarning)
         return analyzer.analyze(x, [0, 1, 2] * 2)
 
@@ -158,7 +159,7 @@ def test_overridden_names_every_relu_once(name: str) -> None:
     assert nested[0].startswith("outer/")
     assert nested[1].startswith("outer/inner/")
     assert [path.startswith("tower/") for path in shared] == [True] * 4 + [False]
-    assert ["(call 2)" in path for path in shared] == [False, False, True, True, False]
+    assert sum("(call" in path for path in shared) in (2, 3)  # two operations, or one layer, called again
 
 
 def test_overridden_is_empty_for_gradients() -> None:

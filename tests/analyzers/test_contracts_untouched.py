@@ -1,0 +1,219 @@
+"""Explaining leaves no trace: in the user's model, in random states, in Keras, also after an exception."""
+
+import random
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers as L
+from keras.src.backend.common import global_state
+
+import innexplain
+from innexplain.errors import InnexplainError
+from tests.zoo import randomise
+from tests.zoo.models import MODELS
+
+from . import (
+    assert_alike,
+    assert_different,
+    create,
+    each_analyzer,
+    rng,
+    some_analyzers,
+)
+
+pytestmark = pytest.mark.filterwarnings("ignore::innexplain.errors.InnexplainWarning")
+
+
+def network():
+    """Training-only layers, one of them told to train; activity and weight losses; a nested model."""
+    inner = keras.Input((6,))
+    z = L.BatchNormalization()(L.Dense(5, activity_regularizer="l2", name="dense")(inner))
+    base = keras.Model(inner, L.ReLU()(z), name="base")
+    x = keras.Input((6,))
+    y = L.GaussianNoise(0.5)(L.Dropout(0.5, seed=1)(base(x)))
+    y = L.ActivityRegularization(l1=0.1)(L.Dense(4, activation="relu", kernel_regularizer="l2")(y))
+    model = randomise(keras.Model(x, L.Dense(3, activation="softmax", name="head")(y)), 1)
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return model
+
+
+def data(n=3):
+    return rng(1).normal(size=(n, 6)).astype("float32")
+
+
+def snapshot(model):
+    """Everything of a model that explaining might change."""
+    layers = model._flatten_layers()
+    return {
+        "weights": [(w.path, w.numpy().tolist()) for w in model.variables],
+        "trainable": [w.path for w in model.trainable_weights],
+        "json": model.to_json(),
+        "names": [layer.name for layer in layers],
+        "built": [layer.built for layer in layers],
+        "nodes": [(len(layer._inbound_nodes), len(layer._outbound_nodes)) for layer in layers],
+        "attributes": [sorted(vars(layer)) for layer in layers],
+        "losses": [float(loss) for loss in model.losses],
+        "own": [len(layer._losses) for layer in layers],
+        "activations": [getattr(layer, "activation", None) for layer in layers],
+    }
+
+
+@each_analyzer
+def test_the_model_is_the_same_after_as_before(name):
+    model = network()
+    predicted = model.predict_on_batch(data())
+    model(data())  # fills the activity losses
+    before = snapshot(model)
+    assert len(before["losses"]) == 3
+    analyzer = create(name, model)
+    analyzer.analyze(data(), batch_size=2, return_info=True)
+    assert snapshot(model) == before
+    for wrong in ({"x": data() * np.nan}, {"x": data(), "batch_size": 0}, {"x": data()[:, :2]}):
+        with pytest.raises(InnexplainError):
+            analyzer.analyze(**wrong)
+    with pytest.raises(InnexplainError):
+        create(name, model, output="no such layer")
+    with pytest.raises(ZeroDivisionError):  # from inside the compiled function
+        create(name, model, neuron_selection_mode=lambda outputs: 1 / 0).analyze(data())
+    innexplain.model_wo_softmax(model)
+    del analyzer
+    assert snapshot(model) == before
+    np.testing.assert_array_equal(model.predict_on_batch(data()), predicted)
+
+
+@each_analyzer
+def test_explanations_are_of_inference(name):
+    """Dropout, noise and batch statistics play no part, whatever `training` was recorded in the graph."""
+
+    def plain():
+        x = keras.Input((6,))
+        y = L.ReLU()(L.BatchNormalization()(L.Dense(5)(x)))
+        return keras.Model(x, L.Dense(3, activation="softmax")(L.Dense(4, activation="relu")(y)))
+
+    def training():
+        x = keras.Input((6,))
+        y = L.BatchNormalization()(L.Dense(5)(x), training=True)
+        y = L.SpatialDropout1D(0.5)(L.Reshape((5, 1))(L.Dropout(0.5)(L.ReLU()(y), training=True)))
+        y = L.GaussianDropout(0.5)(L.Dense(4, activation="relu")(L.Flatten()(y)), training=True)
+        return keras.Model(x, L.Dense(3, activation="softmax")(y))
+
+    model, other = randomise(plain(), 2), training()
+    weights = iter(model.get_weights())
+    for w in other.variables:
+        if "seed" not in w.path:
+            w.assign(next(weights))
+    assert_alike(create(name, other).analyze(data()), create(name, model).analyze(data()), 1e-5)
+
+
+@some_analyzers
+def test_weights_are_read_when_they_are_used(name):
+    """The analyzer holds the user's own variables: training goes on, and explanations follow."""
+    model = randomise(MODELS["conv_net"].build(), 1)
+    x = MODELS["conv_net"].inputs(3, rng())
+    analyzer = create(name, model)
+    early = analyzer.analyze(x)
+    randomise(model, 2)
+    late = analyzer.analyze(x)
+    assert_different(late, early)
+    assert_alike(late, create(name, model).analyze(x), 1e-6)
+
+
+@some_analyzers
+def test_analyzers_of_one_model_do_not_meddle(name):
+    model, x = MODELS["conv_net"].build(), MODELS["conv_net"].inputs(2, rng())
+    alone = create(name, model).analyze(x)
+    first = create(name, model)
+    others = [create(other, model, pre_softmax=False) for other in innexplain.analyzer_names()]
+    others[2].analyze(x)
+    assert_alike(first.analyze(x), alone, 1e-6)
+
+
+def test_states_of_a_stateful_rnn():
+    x = keras.Input((5, 3), batch_size=4)
+    model = randomise(keras.Model(x, L.Dense(2)(L.GRU(3, stateful=True)(x))))
+    rows = rng().normal(size=(4, 5, 3)).astype("float32")
+    model.predict_on_batch(rows)
+    before = [state.numpy() for state in model.layers[1].states]
+    assert np.abs(before).max() > 0
+    analyzer = create("integrated_gradients", model)
+    first, second = analyzer.analyze(rows), analyzer.analyze(rows)
+    np.testing.assert_array_equal(first, second)
+    for state, value in zip(model.layers[1].states, before, strict=True):
+        np.testing.assert_array_equal(state, value)
+
+
+# --- Global states -------------------------------------------------------------------------------
+
+
+def global_snapshot():
+    """Everything that Keras, TensorFlow, numpy and Python share between callers."""
+    seeds = global_state.get_global_attribute("global_seed_generator")
+    tf_seed = tf.random.get_global_generator().state.numpy().tolist()
+    return {
+        "floatx": keras.config.floatx(),
+        "epsilon": keras.config.epsilon(),
+        "format": keras.config.image_data_format(),
+        "policy": keras.config.dtype_policy().name,
+        "uids": dict(global_state.get_global_attribute("object_name_uids") or {}),
+        "keras seed": None if seeds is None else seeds.state.numpy().tolist(),
+        "numpy": repr(np.random.get_state()),
+        "python": random.getstate(),
+        "tf": tf_seed,
+        "eager": (tf.executing_eagerly(), tf.config.functions_run_eagerly()),
+        "default graph": tf.compat.v1.get_default_graph() is not None,
+        "error mode": np.geterr(),
+    }
+
+
+@each_analyzer
+def test_global_states_stay(name):
+    """A layer that is made later has the name, and a number that is drawn later the value, it would have had."""
+    model = network()
+    keras.random.normal((1,))  # makes the global seed generator
+    before = global_snapshot()
+    analyzer = create(name, model)
+    analyzer.analyze(data(), batch_size=2, return_info=True)
+    with pytest.raises(InnexplainError):
+        analyzer.analyze(data()[:0])
+    assert global_snapshot() == before
+
+
+@pytest.fixture
+def settings():
+    """Put Keras's global settings back after a test that changes them."""
+    policy, floatx = keras.config.dtype_policy(), keras.config.floatx()
+    yield
+    keras.config.set_dtype_policy(policy)
+    keras.config.set_floatx(floatx)
+    keras.config.set_image_data_format("channels_last")
+
+
+@pytest.mark.usefixtures("settings")
+@pytest.mark.parametrize("setting", ["floatx", "policy", "format"])
+@some_analyzers
+def test_global_settings_of_the_caller_make_no_difference(name, setting):
+    """A float32 model gives the same maps under another default policy, float type or image format."""
+    model = MODELS["conv_net"].build(dtype="float32")
+    x = MODELS["conv_net"].inputs(2, rng())
+    expected = create(name, model).analyze(x)
+    if setting == "floatx":
+        keras.config.set_floatx("float64")
+    elif setting == "policy":
+        keras.config.set_dtype_policy("mixed_float16")
+    else:
+        keras.config.set_image_data_format("channels_first")
+    maps, info = create(name, model).analyze(x, return_info=True)
+    assert_alike(maps, expected, 1e-6)
+    assert maps.dtype == info["score"].dtype == np.dtype("float32")
+
+
+def test_eagerly_run_functions_give_the_same():
+    model, x = MODELS["conv_net"].build(), MODELS["conv_net"].inputs(2, rng())
+    expected = create("guided_backprop", model).analyze(x)
+    tf.config.run_functions_eagerly(True)
+    try:
+        assert_alike(create("guided_backprop", model).analyze(x), expected, 1e-6)
+    finally:
+        tf.config.run_functions_eagerly(False)
