@@ -27,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::innexplain.errors.InnexplainWar
 
 
 def network():
-    """Training-only layers, one of them told to train; activity and weight losses; a nested model."""
+    """Training-only layers, activity and weight losses, a nested model."""
     inner = keras.Input((6,))
     z = L.BatchNormalization()(L.Dense(5, activity_regularizer="l2", name="dense")(inner))
     base = keras.Model(inner, L.ReLU()(z), name="base")

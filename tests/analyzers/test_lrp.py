@@ -117,7 +117,7 @@ def test_identities_between_names():
 
 @pytest.mark.parametrize("name", ["deep_taylor", "deep_taylor.bounded", "excitation_backprop"])
 def test_positive_methods_stay_positive(name):
-    relevance, score, _ = explain(name, random_graph(2, bias=True), inputs(2))
+    relevance, _, _ = explain(name, random_graph(2, bias=True), inputs(2))
     assert relevance.min() >= -1e-6 * relevance.max() and relevance.max() > 0
     if name == "excitation_backprop":
         np.testing.assert_allclose(relevance.sum(axis=(1, 2, 3)), 1.0, rtol=0.05)

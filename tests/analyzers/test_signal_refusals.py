@@ -15,6 +15,8 @@ from innexplain.rules import Gradient, GuidedReLU
 from tests.zoo import randomise
 
 METHODS = ("deconvnet", "guided_backprop")
+# Of a tiny network some samples have no way back through its ReLUs, and innexplain says so.
+some_are_zero = pytest.mark.filterwarnings("ignore::innexplain.errors.InnexplainWarning")
 
 
 def _takes_one(name: str) -> bool:
@@ -84,7 +86,7 @@ def _holding(layer: Any, nested: bool = False) -> keras.Model:
     if nested:
         inner = keras.Input((4,))
         layer = keras.Model(inner, layer(inner), name="base")
-    y = L.ReLU(name="relu")(L.Dense(9)(layer(x)))
+    y = L.ReLU(name="relu")(L.Dense(40)(layer(x)))
     model = randomise(keras.Model(x, L.Dense(2)(y)), seed=7)
     last = model.layers[-1]
     last.kernel.assign(np.abs(last.kernel.numpy()))  # every unit has a way back
@@ -121,6 +123,7 @@ def test_every_refused_layer_is_named(method: str) -> None:
 X = np.random.default_rng(8).normal(size=(3, 4)).astype("float32")
 
 
+@some_are_zero
 @pytest.mark.parametrize("method", METHODS)
 def test_ways_out_of_a_refusal(method: str) -> None:
     """The gradient in the one layer, whichever way it is asked for; elsewhere the method itself."""
@@ -141,10 +144,12 @@ def test_ways_out_of_a_refusal(method: str) -> None:
         innexplain.create_analyzer(method, model)
 
 
+@some_are_zero
 @pytest.mark.parametrize("method", METHODS)
 def test_own_layer_may_be_declared_a_relu(method: str) -> None:
     own, plain = _holding(Gate(name="odd")), _holding(L.ReLU(name="odd"))
     expected = innexplain.create_analyzer(method, plain).analyze(X)
+    assert np.abs(expected).max() > 1e-2
     analyzer = innexplain.create_analyzer(method, own, rules={"odd": "relu"})
     np.testing.assert_allclose(analyzer.analyze(X), expected, rtol=1e-6)
     assert analyzer.overridden == ("odd", "relu")
