@@ -113,7 +113,7 @@ class WeightsTarget(Target):
 
     def data(self, selection: Any, n: int, output_shape: tuple[int, ...]) -> np.ndarray:
         try:
-            weights = np.asarray(selection, "float32")
+            weights = np.asarray(selection, "float64")
         except (TypeError, ValueError):
             weights = np.asarray(np.nan)
         if weights.shape == tuple(output_shape):
@@ -122,7 +122,7 @@ class WeightsTarget(Target):
             raise ArgumentError(
                 "neuron_selection_mode='weights' needs neuron_selection: finite weights of shape "
                 f"{tuple(output_shape)} or {(n, *output_shape)}. Received: "
-                f"{'none' if selection is None else f'shape {np.shape(selection)}'}"
+                + (f"shape {np.shape(selection)}" if _ndim(selection) > 0 else repr(selection))
             )
         return weights
 

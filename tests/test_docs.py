@@ -33,7 +33,7 @@ def test_snippets(page, tmp_path, monkeypatch):
 
 
 def test_how_to_pages_have_snippets():
-    prose = {"api", "architecture", "benchmarks", "index"}
+    prose = {"api", "architecture", "benchmarks", "index", "peers"}
     silent = [page.stem for page in PAGES if ">>> " not in page.read_text("utf-8")]
     assert set(silent) <= prose
 

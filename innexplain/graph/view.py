@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-from keras import tree
+from keras import ops, tree
 
 from innexplain.errors import HeadError
 from innexplain.graph.canonical import split
@@ -34,7 +34,7 @@ class ModelView(keras.Model):
     """
 
     def __init__(self, graph: Graph, source: keras.Model) -> None:
-        super().__init__(name="view")
+        super().__init__(name="view", dtype=source.dtype_policy, autocast=False)
         self.source = source
         self.innexplain_graph = graph
         self.built = True
@@ -55,7 +55,9 @@ class ModelView(keras.Model):
 
     def call(self, inputs: Any) -> Any:
         """The graph's outputs: a tensor, or a list of them."""
-        outputs = run_forward(self.innexplain_graph, tree.flatten(inputs))
+        entries = self.innexplain_graph.entries
+        given = [ops.cast(x, e.value.dtype) for x, e in zip(tree.flatten(inputs), entries, strict=True)]
+        outputs = run_forward(self.innexplain_graph, given)
         return outputs[0] if len(outputs) == 1 else outputs
 
 

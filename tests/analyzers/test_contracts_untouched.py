@@ -158,7 +158,7 @@ def global_snapshot():
         "policy": keras.config.dtype_policy().name,
         "uids": dict(global_state.get_global_attribute("object_name_uids") or {}),
         "keras seed": None if seeds is None else seeds.state.numpy().tolist(),
-        "numpy": repr(np.random.get_state()),
+        "numpy": repr(np.random.get_state()),  # noqa: NPY002
         "python": random.getstate(),
         "tf": tf_seed,
         "eager": (tf.executing_eagerly(), tf.config.functions_run_eagerly()),
@@ -169,7 +169,7 @@ def global_snapshot():
 
 @each_analyzer
 def test_global_states_stay(name):
-    """A layer that is made later has the name, and a number that is drawn later the value, it would have had."""
+    """What is made or drawn later has the name or value that it would have had."""
     model = network()
     keras.random.normal((1,))  # makes the global seed generator
     before = global_snapshot()

@@ -217,6 +217,19 @@ def test_view_shares_weights_and_leaves_the_model_alone(name: str) -> None:
     np.testing.assert_allclose(ops.softmax(view(x)), model(x, training=False), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32", "mixed_bfloat16"])
+def test_view_computes_in_the_precision_of_the_model(dtype: str) -> None:
+    model = MODELS["dense_net"].build(dtype=dtype)
+    x = np.random.default_rng(0).normal(size=(3, 6))
+    view = model_wo_softmax(model)
+    logits, p = view(x), model(x)
+    assert logits.dtype == p.dtype
+    assert (view.dtype_policy.name, view.compute_dtype) == (model.dtype_policy.name, model.compute_dtype)
+    tolerance = {"float64": 1e-13, "float32": 1e-6}.get(dtype, 1e-2)
+    difference = ops.cast(ops.softmax(logits), "float64") - ops.cast(p, "float64")
+    assert float(ops.max(ops.abs(difference))) < tolerance
+
+
 @pytest.mark.parametrize("spelling", ["layer", "argument", "ops", "then_reshape"])
 def test_view_has_no_head_left(spelling: str) -> None:
     view = model_wo_softmax(_model(SOFTMAX[spelling]))

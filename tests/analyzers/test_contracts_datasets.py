@@ -1,0 +1,152 @@
+"""`analyze` on a `tf.data.Dataset`: batch by batch, the answer of the arrays; and what is no such dataset."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers as L
+
+from innexplain.errors import ArgumentError, InputError
+from tests.zoo import randomise
+
+from . import NAMES, assert_alike, create, rng, some_analyzers
+
+pytestmark = pytest.mark.filterwarnings("ignore::innexplain.errors.InnexplainWarning")
+
+N = 7
+X = rng(1).normal(size=(N, 5)).astype("float32")
+LABELS = np.arange(N) % 3
+
+
+def network(**inputs):
+    x = keras.Input((5,), name="x")
+    y = L.Dense(3, activation="softmax")(L.Dense(6, activation="relu")(x))
+    model = randomise(keras.Model({"x": x} if inputs.get("named") else x, y), 1)
+    model.layers[-1].bias.assign([3.0, 3.0, 3.0])
+    return model
+
+
+def dataset(*parts, batch=3):
+    return tf.data.Dataset.from_tensor_slices(parts if len(parts) > 1 else parts[0]).batch(batch)
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def analyzer(request):
+    return create(request.param, network(), neuron_selection_mode="index")
+
+
+@pytest.fixture(scope="module")
+def expected(analyzer):
+    return analyzer.analyze(X, LABELS, return_info=True)
+
+
+def test_a_dataset_gives_what_its_arrays_give(analyzer, expected):
+    """With labels, with weights, without; batches larger and smaller than `batch_size`."""
+    given = {
+        "plain": dataset(X),
+        "labels": dataset(X, LABELS),
+        "weights": dataset(X, LABELS, np.ones(N)),
+        "one batch": dataset(X, batch=100),
+        "rows": dataset(X, batch=1),
+        "prefetched": dataset(X).prefetch(2),
+        "generated": tf.data.Dataset.from_generator(
+            lambda: iter([X[:4], X[4:]]), output_signature=tf.TensorSpec((None, 5), "float32")
+        ),
+    }
+    for name, data in given.items():
+        answer, info = analyzer.analyze(data, LABELS, batch_size=2, return_info=True)
+        assert type(answer) is np.ndarray, name
+        assert_alike(answer, expected[0])
+        np.testing.assert_allclose(info["score"], expected[1]["score"], rtol=1e-5)
+        np.testing.assert_array_equal(info["neuron"], LABELS)
+
+
+def test_progress_counts_batches(analyzer, expected, capsys):
+    assert_alike(analyzer.analyze(dataset(X), LABELS, progress=True), expected[0])
+    assert "3/3" in capsys.readouterr().out
+
+
+def test_selections_of_one_entry_a_sample_are_dealt_out(analyzer, expected):
+    as_tuple = analyzer.analyze(dataset(X), tuple(int(k) for k in LABELS))
+    assert_alike(as_tuple, expected[0])
+    one = analyzer.analyze(dataset(X), 1)
+    assert_alike(one, analyzer.analyze(X, np.full(N, 1)))
+
+
+@some_analyzers
+def test_weights_of_one_sample_or_of_all(name):
+    """Shared weights are not dealt out, also where a batch has as many rows as there are classes."""
+    analyzer = create(name, network(), neuron_selection_mode="weights")
+    shared = np.array([1.0, -2.0, 3.0])
+    each = np.eye(3)[LABELS]
+    for weights in (shared, each):
+        assert_alike(analyzer.analyze(dataset(X), weights), analyzer.analyze(X, weights))
+
+
+@pytest.mark.parametrize("length", [N - 1, N + 2])
+def test_selection_of_another_length_than_the_dataset(length):
+    analyzer = create("gradient", network(), neuron_selection_mode="index")
+    with pytest.raises(ArgumentError, match="one"):
+        analyzer.analyze(dataset(X), [0] * length)
+
+
+def test_datasets_of_dicts():
+    analyzer = create("gradient", network(named=True))
+    plain = create("gradient", network()).analyze(X)
+    for data in (dataset({"x": X}), dataset({"x": X}, LABELS)):
+        assert_alike(analyzer.analyze(data), {"x": plain})
+
+
+def test_datasets_for_two_inputs():
+    """Inputs come as a tuple within the element; a tuple by itself is inputs and labels, as for Keras."""
+    a, b = keras.Input((5,)), keras.Input((5,))
+    model = randomise(keras.Model([a, b], L.Dense(2)(L.Multiply()([a, b]))))
+    analyzer = create("gradient", model)
+    expected = analyzer.analyze((X, X + 1))
+    pairs = tf.data.Dataset.from_tensor_slices(((X, X + 1), LABELS)).batch(3)
+    assert_alike(analyzer.analyze(pairs), expected)
+    with pytest.raises(InputError, match=r"takes 2 input.*Received: 1"):
+        analyzer.analyze(dataset(X, X + 1))
+
+
+def test_not_batched():
+    with pytest.raises(InputError, match=r"rank 2.*Received: rank 1.*batch axis"):
+        create("gradient", network()).analyze(tf.data.Dataset.from_tensor_slices(X))
+
+
+def test_never_ending():
+    with pytest.raises(InputError, match=r"never ends.*take\(n\)"):
+        create("gradient", network()).analyze(dataset(X).repeat())
+
+
+@pytest.mark.parametrize("empty", ["no batch", "no row"])
+def test_empty(empty):
+    data = dataset(X).take(0) if empty == "no batch" else tf.data.Dataset.from_tensors(X[:0])
+    with pytest.raises(InputError, match="empty: there is no sample"):
+        create("gradient", network()).analyze(data)
+
+
+def test_a_bad_value_in_a_later_batch():
+    bad = X.copy()
+    bad[5, 2] = np.nan
+    with pytest.raises(InputError, match="'x' must be finite"):
+        create("gradient", network()).analyze(dataset(bad))
+
+
+def test_batches_of_different_lengths():
+    """Token batches padded to their own longest row cannot be joined."""
+    x = keras.Input((None,), dtype="int32")
+    model = randomise(keras.Model(x, L.Dense(2)(L.GlobalAveragePooling1D()(L.Embedding(9, 3)(x)))))
+    batches = [np.ones((2, 3), "int32"), np.ones((2, 4), "int32")]
+    data = tf.data.Dataset.from_generator(
+        lambda: iter(batches), output_signature=tf.TensorSpec((None, None), "int32")
+    )
+    analyzer = create("gradient", model)
+    with pytest.raises(InputError, match=r"samples of one shape.*Pad them"):
+        analyzer.analyze(data)
+    assert [analyzer.analyze(batch).shape for batch in batches] == [(2, 3), (2, 4)]
+
+
+def test_python_generators_are_no_datasets():
+    with pytest.raises(InputError, match="must hold numbers"):
+        create("gradient", network()).analyze(row for row in X)
