@@ -171,9 +171,7 @@ def test_no_weights(weights):
 
 @pytest.mark.parametrize("mode", ["max_activation", "all", len])
 def test_selection_that_the_mode_does_not_take(mode):
-    with pytest.raises(
-        ArgumentError, match=r"neuron_selection is for.*'index'.*Received: neuron_selection=1"
-    ):
+    with pytest.raises(ArgumentError, match=r"is for.*'index'.*Received: neuron_selection=1"):
         score(make_target(mode), OUTPUTS, 1)
 
 

@@ -34,7 +34,9 @@ class ModelView(keras.Model):
     """
 
     def __init__(self, graph: Graph, source: keras.Model) -> None:
-        super().__init__(name="view", dtype=source.dtype_policy, autocast=False)
+        super().__init__(name="view", dtype=source.dtype_policy)
+        self._convert_input_args = False  # as in functional models: `call` converts to each input's dtype
+        self._allow_non_tensor_positional_args = True
         self.source = source
         self.innexplain_graph = graph
         self.built = True

