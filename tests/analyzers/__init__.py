@@ -20,7 +20,17 @@ from innexplain.errors import (
 )
 
 NAMES = innexplain.analyzer_names()
-each_analyzer = pytest.mark.parametrize("name", NAMES)
+# The methods named lrp.* run the same code with other rows: of those that look at signs, at biases, at
+# squares and at bounds one each is quick, and the others are marked slow.
+_ALIKE = ("lrp", "deep_taylor")
+_QUICK = ("lrp.epsilon", "lrp.alpha_2_beta_1", "lrp.sequential_preset_b_flat", "lrp.gamma", "deep_taylor")
+EACH = [
+    pytest.param(
+        name, marks=pytest.mark.slow if name.startswith(_ALIKE) and name not in _QUICK else (), id=name
+    )
+    for name in NAMES
+]
+each_analyzer = pytest.mark.parametrize("name", EACH)
 
 # One or two of each family, for what does not depend on the rule.
 SOME = ("gradient", "smoothgrad", "deconvnet", "guided_backprop", "lrp.epsilon", "lrp.alpha_2_beta_1")

@@ -8,7 +8,7 @@ from keras import layers as L
 from tests.zoo import randomise
 
 from . import (
-    NAMES,
+    EACH,
     SEEDED,
     assert_alike,
     assert_different,
@@ -41,7 +41,7 @@ def data(n=N, seed=0):
 CLASSES = np.arange(N) % 3
 
 
-@pytest.fixture(scope="module", params=NAMES)
+@pytest.fixture(scope="module", params=EACH)
 def analyzer(request):
     return create(request.param, network(), neuron_selection_mode="index")
 

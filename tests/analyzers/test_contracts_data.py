@@ -12,7 +12,7 @@ from tests.zoo import randomise
 from tests.zoo.models import MODELS
 
 from . import (
-    NAMES,
+    EACH,
     SEEDED,
     assert_alike,
     create,
@@ -47,7 +47,7 @@ def two_inputs(structure=list):
 A, B = (rng(i).integers(1, 5, (3, n)).astype("float32") for i, n in ((1, 4), (2, 3)))
 
 
-@pytest.fixture(scope="module", params=NAMES)
+@pytest.fixture(scope="module", params=EACH)
 def analyzer(request):
     return create(request.param, two_inputs())
 

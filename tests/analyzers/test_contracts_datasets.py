@@ -9,7 +9,7 @@ from keras import layers as L
 from innexplain.errors import ArgumentError, InputError
 from tests.zoo import randomise
 
-from . import NAMES, assert_alike, create, rng, some_analyzers
+from . import EACH, assert_alike, create, rng, some_analyzers
 
 pytestmark = pytest.mark.filterwarnings("ignore::innexplain.errors.InnexplainWarning")
 
@@ -30,7 +30,7 @@ def dataset(*parts, batch=3):
     return tf.data.Dataset.from_tensor_slices(parts if len(parts) > 1 else parts[0]).batch(batch)
 
 
-@pytest.fixture(scope="module", params=NAMES)
+@pytest.fixture(scope="module", params=EACH)
 def analyzer(request):
     return create(request.param, network(), neuron_selection_mode="index")
 
