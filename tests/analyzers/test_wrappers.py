@@ -134,7 +134,7 @@ BACKWARDS = [*SOME, "sensitivity", "input_t_gradient", "integrated_gradients", "
 
 
 @pytest.mark.parametrize("inner", [name for name in BACKWARDS if name in NAMES])
-def test_smoothgrad_around_analyzer_that_goes_backwards(inner):
+def test_smoothgrad_around_any_analyzer_that_goes_backwards(inner):
     x = keras.Input((5,))
     model = randomise(keras.Model(x, L.Dense(2)(L.Dense(4, activation="relu")(x))), 1)
     model.layers[-1].bias.assign([9.0, 9.0])
