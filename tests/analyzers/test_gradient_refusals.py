@@ -40,7 +40,7 @@ def test_path_without_a_derivative_is_refused(name: str) -> None:
         innexplain.create_analyzer("gradient", model)
     check = innexplain.check_model(model, "gradient")
     assert not check.ok
-    assert [row.layer for row in check.rows if row.status != "supported"][0] == type_name
+    assert next(row.layer for row in check.rows if row.status != "supported") == type_name
 
 
 @pytest.mark.parametrize("name", ENDS)
