@@ -122,6 +122,11 @@ def test_noise_differs_from_sample_to_sample(name):
     assert_different(noise[0], noise[1])
 
 
+def test_analyzers_made_alike_answer_alike(analyzer, whole):
+    again = create(analyzer.name, analyzer.model, neuron_selection_mode="index")
+    assert_alike(again.analyze(data(), CLASSES), whole, 1e-7)
+
+
 def test_fixed_batch_size(analyzer, whole):
     """A model that takes four rows only gets four rows, whatever the number of samples."""
     fixed = create(analyzer.name, network(batch_size=4), neuron_selection_mode="index")

@@ -16,6 +16,7 @@ from . import (
     SEEDED,
     assert_alike,
     create,
+    create_or_refuse,
     each_analyzer,
     flat,
     rng,
@@ -153,14 +154,9 @@ def test_rank(name, rank):
     assert np.any(maps.reshape(2, -1), axis=1).all()
 
 
-def image_net(dtype=None, data_format="channels_last"):
-    """Equal weights under every float policy and in both formats."""
-    first = data_format == "channels_first"
-    x = keras.Input((2, 6, 6) if first else (6, 6, 2), dtype="float64" if dtype == "float64" else "float32")
-    y = L.Conv2D(3, 3, data_format=data_format, dtype=dtype)(x)
-    y = L.ReLU(dtype=dtype)(L.BatchNormalization(axis=1 if first else -1, dtype=dtype)(y))
-    y = L.MaxPooling2D(2, data_format=data_format, dtype=dtype)(y)
-    y = L.GlobalAveragePooling2D(data_format=data_format, dtype=dtype)(y)
+def policy_net(dtype=None):
+    x = keras.Input((6, 6, 2), dtype="float64" if dtype == "float64" else "float32")
+    y = L.GlobalAveragePooling2D(dtype=dtype)(L.Conv2D(3, 3, activation="relu", dtype=dtype)(x))
     return positive(keras.Model(x, L.Dense(3, activation="softmax", dtype=dtype)(y)), 2)
 
 
@@ -169,52 +165,20 @@ def _takes_float32(model):
     return keras.backend.standardize_dtype(model.inputs[0].dtype) == "float32"
 
 
-IMAGES = rng(3).normal(size=(3, 6, 6, 2)).astype("float32")
-
-
-@pytest.fixture(scope="module", params=EACH)
-def name_and_maps(request):
-    """The maps of the float32 net with channels last, which all others are held against."""
-    return request.param, create(request.param, image_net(), neuron_selection_mode="index").analyze(IMAGES, 1)
-
-
-def test_mixed_float16(name_and_maps):
-    """Half precision costs digits, not the explanation, and sums in float32."""
-    name, expected = name_and_maps
-    model = image_net("mixed_float16")
-    maps = create(name, model, neuron_selection_mode="index").analyze(IMAGES, 1)
-    assert maps.dtype == np.dtype("float32")
-    assert maps.any()
-    if name not in SEEDED or _takes_float32(model):  # noise depends on the very bits of a sample
-        assert_alike(maps, expected, 0.05)
-
-
-def test_float64(name_and_maps):
-    """A float64 model stays float64."""
-    name, expected = name_and_maps
-    x = IMAGES.astype("float64")
-    maps = create(name, image_net("float64"), neuron_selection_mode="index").analyze(x, 1)
-    assert maps.dtype == np.dtype("float64")
-    assert maps.any()
-    assert (maps != maps.astype("float32")).any() or name == "input"  # more digits than float32 has
+@each_analyzer
+def test_float_policies(name):
+    """Half precision costs digits, not the explanation, and sums in float32; float64 stays float64."""
+    x = rng(3).normal(size=(3, 6, 6, 2)).astype("float32")
+    single = create(name, policy_net(), neuron_selection_mode="index").analyze(x, 1)
+    half = create(name, policy_net("mixed_float16"), neuron_selection_mode="index").analyze(x, 1)
+    double = create(name, policy_net("float64"), neuron_selection_mode="index").analyze(
+        x.astype("float64"), 1
+    )
+    assert [m.dtype.name for m in (half, single, double)] == ["float32", "float32", "float64"]
+    if name not in SEEDED or _takes_float32(policy_net("mixed_float16")):
+        assert_alike(half, single, 0.05)
     if name not in SEEDED:  # noise depends on the very bits of a sample
-        assert_alike(maps, expected.astype("float64"), 1e-4)
-
-
-def test_channels_first(name_and_maps):
-    """Weights do not depend on the format, so that maps are each other's transposes."""
-    name, expected = name_and_maps
-    model = image_net(data_format="channels_first")
-    x = np.ascontiguousarray(np.moveaxis(IMAGES, -1, 1))
-    maps = create(name, model, neuron_selection_mode="index").analyze(x, 1)
-    assert maps.any()
-    if name == "sensitivity":
-        assert maps.shape == (3, 6, 6)
-    else:
-        assert maps.shape == (3, 2, 6, 6)
-        maps = np.moveaxis(maps, 1, -1)
-    if name not in SEEDED:  # noise is drawn in the order of the array
-        assert_alike(maps, expected, 1e-5)
+        assert_alike(single.astype("float64"), double, 1e-4)
 
 
 @pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16", "float16"])
@@ -234,7 +198,7 @@ def test_low_precision_with_batch_norm(name, dtype):
 
 def test_float64_gradient_to_the_last_digits():
     x = rng(3).normal(size=(3, 6, 6, 2))
-    analyzer = create("gradient", image_net("float64"), neuron_selection_mode="index")
+    analyzer = create("gradient", policy_net("float64"), neuron_selection_mode="index")
     truth = tape_gradient(analyzer.model, x, lambda y: tf.math.log(y[:, 1] / y[:, 0]))
     assert_alike(analyzer.analyze(x, 1) - analyzer.analyze(x, 0), truth, 1e-12)
 
@@ -252,3 +216,33 @@ def test_small_derivatives_survive_half_precision():
     half, full = (create("gradient", chain(dtype)).analyze(x) for dtype in ("mixed_float16", None))
     assert 0 < full.max() < 6e-8
     assert_alike(half, full, 1e-2)
+
+
+def format_net(data_format):
+    first = data_format == "channels_first"
+    kwargs = {"data_format": data_format}
+    x = keras.Input((2, 6, 6) if first else (6, 6, 2))
+    y = L.Conv2D(3, 3, **kwargs)(x)
+    y = L.ReLU()(L.BatchNormalization(axis=1 if first else -1)(y))
+    y = L.GlobalAveragePooling2D(**kwargs)(L.MaxPooling2D(2, **kwargs)(y))
+    return randomise(keras.Model(x, L.Dense(3, activation="softmax")(y)), 2)
+
+
+@each_analyzer
+def test_channels_first(name):
+    """Weights do not depend on the format, so that maps are each other's transposes."""
+    last = rng(4).normal(size=(2, 6, 6, 2)).astype("float32")
+    first = np.ascontiguousarray(np.moveaxis(last, -1, 1))
+    expected = create(name, format_net("channels_last")).analyze(last)
+    analyzer = create_or_refuse(name, format_net("channels_first"), "channels_first")
+    if analyzer is None:
+        return
+    maps = analyzer.analyze(first)
+    if maps.ndim == 4:
+        maps = np.moveaxis(maps, 1, -1)
+    if name in SEEDED:  # noise is drawn in the order of the array
+        assert maps.shape == expected.shape
+        assert maps.any()
+        assert_alike(create(name, analyzer.model).analyze(first), analyzer.analyze(first), 0)
+        return
+    assert_alike(maps, expected, 1e-5)

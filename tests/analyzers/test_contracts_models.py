@@ -1,22 +1,24 @@
-"""Models that are no chain from floats to classes: tokens, masks, bytes, loops."""
+"""Models that are no chain from floats to classes: tokens, masks, bytes, spatial outputs, inner layers."""
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers as L
 
 import innexplain
-from innexplain.errors import InnexplainWarning, InputError, UnsupportedLayerError
+from innexplain.errors import ArgumentError, InnexplainWarning, InputError, UnsupportedLayerError
 from tests.zoo import randomise
 from tests.zoo.models import MODELS
 
 from . import (
-    SOME,
     assert_alike,
+    assert_different,
     create,
     create_or_refuse,
     each_analyzer,
     rng,
+    silent_maps_allowed,
     some_analyzers,
     tape_gradient,
 )
@@ -48,33 +50,25 @@ def behind_embedding(model, tokens, mask=True):
 
 @ignore_silent
 @each_analyzer
-def test_tokens_get_a_score_each(name):
+def test_tokens_get_a_score_each_or_the_whole_map(name):
     model = token_net()
     analyzer = create_or_refuse(name, model, "embed", neuron_selection_mode="index")
     if analyzer is None:
         return
     scores = analyzer.analyze(TOKENS, 1)
-    assert scores.shape == (3, 7)
-    assert scores.dtype == np.dtype("float32")
-    assert np.any(scores[:, :5])
-    if name in ("gradient", "input_t_gradient", "guided_backprop", "deconvnet", "integrated_gradients"):
-        assert not scores[:, 5:].any()  # padding plays no part in a masked mean
-        assert scores[:, :5].all()
-
-
-@ignore_silent
-@pytest.mark.parametrize("name", [*SOME[:3], "sensitivity", "input_t_gradient", "integrated_gradients"])
-def test_the_whole_map_of_tokens_sums_to_their_scores(name):
-    model = token_net()
-    scores = create(name, model, neuron_selection_mode="index").analyze(TOKENS, 1)
     whole = create(name, model, neuron_selection_mode="index", embedding_map=True).analyze(TOKENS, 1)
-    if name == "sensitivity":  # has no channels that could be summed over
+    assert scores.shape == (3, 7)
+    assert scores.dtype == whole.dtype == np.dtype("float32")
+    if name == "sensitivity":
         assert_alike(whole, scores, 0)
         return
     assert whole.shape == (3, 7, 4)
     assert_alike(whole.sum(-1), scores)
     if name == "gradient":
         assert_alike(whole, behind_embedding(model, TOKENS))
+    if name in ("gradient", "input_t_gradient", "guided_backprop", "deconvnet", "integrated_gradients"):
+        assert not whole[:, 5:].any()  # padding plays no part in a masked mean
+        assert np.any(whole[:, :5], axis=-1).all()
 
 
 @pytest.mark.parametrize("dtype", ["int32", "int64", "float32", "uint8"])
@@ -210,3 +204,93 @@ def test_an_input_that_plays_no_part_warns(name):
     assert caught[0].filename == __file__
     assert maps[0].all()
     assert not maps[1].any()
+
+
+# --- Spatial outputs and inner layers ------------------------------------------------------------
+
+
+@ignore_silent
+@some_analyzers
+def test_spatial_output(name):
+    """A number, a position and one-hot weights of a segmentation are the same choice."""
+    case = MODELS["u_net"]
+    model, x = case.build(), case.inputs(2, rng())
+    shape, position = model.output_shape[1:], (3, 4, 1)
+    index = int(np.ravel_multi_index(position, shape))
+    weights = np.zeros(shape)
+    weights[position] = 1
+    by_index = create(name, model, neuron_selection_mode="index")
+    expected = by_index.analyze(x, index)
+    assert_alike(by_index.analyze(x, position), expected, 0)
+    assert_alike(by_index.analyze(x, [index, index]), expected, 0)
+    by_weights = create(name, model, neuron_selection_mode="weights")
+    assert_alike(by_weights.analyze(x, weights), expected)
+    info = create(name, model).analyze(x, return_info=True)[1]
+    logits = innexplain.model_wo_softmax(model)(x).numpy().reshape(2, -1)
+    np.testing.assert_array_equal(info["neuron"], logits.argmax(-1))
+    if name == "gradient":
+        view = innexplain.model_wo_softmax(model)
+        assert_alike(expected, tape_gradient(view, x, lambda y: y[:, 3, 4, 1]))
+        assert np.abs(expected).argmax() != 0
+
+
+def test_a_position_outside_the_output():
+    case = MODELS["u_net"]
+    analyzer = create("gradient", case.build(), neuron_selection_mode="index")
+    for position in ((8, 0, 0), (0, 0), (0.5, 0, 0)):
+        with pytest.raises(ArgumentError, match=r"position in the output of shape \(8, 8, 3\)"):
+            analyzer.analyze(case.inputs(2, rng()), position)
+
+
+def nested():
+    x = keras.Input((6,))
+    inner = keras.Model(x, L.Dense(5, activation="relu", name="hidden")(x), name="base")
+    outer = keras.Input((6,))
+    y = L.Dense(4, activation="relu", name="middle")(inner(outer))
+    heads = [L.Dense(3, activation="softmax", name="first")(y), L.Dense(2, name="second")(y)]
+    return randomise(keras.Model(outer, heads, name="whole"), 1)
+
+
+@ignore_silent
+@each_analyzer
+def test_output_by_index_name_layer_and_path(name):
+    model, x = nested(), rng().normal(size=(3, 6)).astype("float32")
+    groups = [
+        (1, -1, np.int64(1), "second", model.get_layer("second"), ("second",)),
+        ("hidden", ("base", "hidden"), model.get_layer("base").get_layer("hidden")),
+    ]
+    for group in groups:
+        first, *others = [
+            create(name, model, output=output, neuron_selection_mode="all").core.canonical.exit.slot
+            for output in group
+        ]
+        assert {first} == set(others)
+    analyzer = create(name, model, output=("base", "hidden"), neuron_selection_mode="all")
+    maps, info = analyzer.analyze(x, return_info=True)
+    assert maps.any()
+    hidden = model.get_layer("base")(x).numpy()
+    np.testing.assert_allclose(info["score"], hidden.sum(-1), rtol=1e-5)
+
+
+def test_a_hidden_output_keeps_its_softmax():
+    """Only what the model ends in is a head; a softmax inside is a layer like others."""
+    x = keras.Input((4,))
+    y = L.Dense(3, activation="softmax", name="gate")(x)
+    model = randomise(keras.Model(x, L.Dense(2)(y)))
+    data = rng().normal(size=(2, 4)).astype("float32")
+    maps = create("gradient", model, output="gate", neuron_selection_mode="index").analyze(data, 0)
+    gate = keras.Model(x, y)
+    assert_alike(maps, tape_gradient(gate, data, lambda p: p[:, 0]))
+    with silent_maps_allowed():
+        stripped = create("gradient", gate, neuron_selection_mode="index").analyze(data, 0)
+    assert_different(maps, stripped)
+
+
+def test_dict_outputs_go_by_their_keys():
+    x = keras.Input((4,))
+    model = randomise(keras.Model(x, {"z": L.Dense(2)(x), "b": L.Dense(3)(x)}))
+    data = rng().normal(size=(2, 4)).astype("float32")
+    for key in ("z", "b"):
+        maps = create("gradient", model, output=key, neuron_selection_mode="index").analyze(data, 1)
+        truth = tape_gradient(model, data, lambda y, key=key: tf.gather(y[key], 1, axis=1))
+        assert_alike(maps, truth)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers as L
+from keras import ops
 
 import innexplain
 from innexplain.errors import ArgumentError, HeadError
@@ -56,38 +57,38 @@ def check_modes(name, output, modes):
     each = [np.stack([rows[k][j][i] for i, k in enumerate(mixed)]) for j in (0, 1)]
     assert_alike(index.analyze(X, list(mixed)), each)
     if "max_activation" in modes:
-        assert_alike(make("max_activation").analyze(X), index.analyze(X, logits.argmax(-1)))
+        maps, info = make("max_activation").analyze(X, return_info=True)
+        assert_alike(maps, index.analyze(X, logits.argmax(-1)))
+        check_info(maps, info, logits)
     if "weights" in modes:
         by_weights = make("weights")
         assert_alike(by_weights.analyze(X, weights), each)
         assert_alike(by_weights.analyze(X, weights[0]), rows[0])
-        assert_alike(make("all").analyze(X), by_weights.analyze(X, np.ones(units)))
     if "callable" in modes:
         assert_alike(make(lambda outputs: outputs[:, 1]).analyze(X), rows[1])
+    if "all" in modes:
+        summed = make(lambda outputs: ops.sum(outputs, axis=-1)).analyze(X)
+        assert_alike(make("all").analyze(X), summed)
 
 
-@each_analyzer
-def test_both_outputs_and_every_mode(name):
-    """Each mode on one of the outputs."""
-    check_modes(name, 0, ("weights",))
-    check_modes(name, 1, ("max_activation", "callable"))
-
-
-@some_analyzers
-def test_the_other_output_of_each_mode(name):
-    check_modes(name, 0, ("max_activation", "callable"))
-    check_modes(name, 1, ("weights",))
-
-
-@some_analyzers
-def test_info_of_the_predicted_class(name):
-    model = two_by_two()
-    logits = innexplain.model_wo_softmax(model)(X)[0].numpy()
-    maps, info = create(name, model, output="classes").analyze(X, return_info=True)
+def check_info(maps, info, logits):
     np.testing.assert_allclose(info["score"], logits.max(-1), rtol=1e-5)
     np.testing.assert_array_equal(info["neuron"], logits.argmax(-1))
     np.testing.assert_allclose(info["sum"], sum(m.sum(1) for m in maps), rtol=1e-4, atol=1e-5)
     assert info["gap"] is None or (info["gap"].shape == (4,) and np.isfinite(info["gap"]).all())
+
+
+@each_analyzer
+def test_both_outputs_and_every_mode(name):
+    """Each mode on one of the outputs; each output with three modes."""
+    check_modes(name, 0, ("max_activation", "weights"))
+    check_modes(name, 1, ("callable", "all"))
+
+
+@some_analyzers
+def test_each_output_with_every_mode(name):
+    check_modes(name, 0, ("callable", "all"))
+    check_modes(name, 1, ("max_activation", "weights"))
 
 
 @pytest.mark.parametrize("mode", ["max_activation", "index", "all", "weights", "callable"])
