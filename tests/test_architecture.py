@@ -18,16 +18,18 @@ PACKAGE = CHECKOUT / "innexplain"
 
 # A file imports from lower floors only, and from its own folder.
 FLOORS = {
-    **dict.fromkeys(("errors", "console", "layers", "numerics", "targets", "regions"), 0),
+    **dict.fromkeys(("arguments", "console", "errors", "layers", "numerics", "randomness", "regions", "targets"), 0),
     **dict.fromkeys(("graph", "samplers"), 1),
     **dict.fromkeys(("rules", "patterns"), 2),
     "composites": 3,
     "backward": 4,
     "analyzers": 5,
-    **dict.fromkeys(("plots", "evaluators"), 6),
-    "innexplain": 7,  # the public names: the package's own __init__.py
-    "cli": 8,
-    "__main__": 9,
+    "plots": 6,
+    "evaluators": 7,
+    "comparison": 8,
+    "innexplain": 9,  # the public names: the package's own __init__.py
+    "cli": 10,
+    "__main__": 11,
 }
 GROUND = 0  # single files, not folders: they may use each other
 

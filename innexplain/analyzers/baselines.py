@@ -8,7 +8,8 @@ import numpy as np
 
 from innexplain.analyzers.base import Analyzer
 from innexplain.analyzers.core import Core, Options, Request, Result, Rows
-from innexplain.analyzers.wrappers import check_seed, sample_rng
+from innexplain.arguments import check_seed
+from innexplain.randomness import sample_rng
 
 __all__ = ["Input", "Random"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from abc import abstractmethod
 from dataclasses import replace
 from numbers import Real
@@ -12,31 +11,11 @@ import numpy as np
 
 from innexplain.analyzers.base import Analyzer, chunks
 from innexplain.analyzers.core import Request, Result, Rows, total
+from innexplain.arguments import check_count, check_seed
 from innexplain.errors import ArgumentError
+from innexplain.randomness import sample_rng
 
-__all__ = ["IntegratedGradients", "SmoothGrad", "sample_rng"]
-
-
-def sample_rng(seed: int, rows: Rows, index: int, *more: int) -> np.random.Generator:
-    """A generator that depends on the seed and on the sample itself, not on where it stands in a batch."""
-    digest = hashlib.blake2b(digest_size=8)
-    for row in rows:
-        digest.update(np.ascontiguousarray(row[index]).tobytes())
-    return np.random.default_rng([seed, int.from_bytes(digest.digest(), "little"), *more])
-
-
-def check_seed(seed: Any) -> int:
-    """The seed, if it is one."""
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise ArgumentError(f"seed must be an int of at least 0. Received: seed={seed!r}")
-    return int(seed)
-
-
-def check_count(name: str, value: Any, least: int = 1) -> int:
-    """A number of steps or copies, if it is one."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ArgumentError(f"{name} must be an int of at least {least}. Received: {name}={value!r}")
-    return int(value)
+__all__ = ["IntegratedGradients", "SmoothGrad"]
 
 
 class _Averaging(Analyzer):

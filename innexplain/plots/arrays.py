@@ -8,16 +8,7 @@ import numpy as np
 
 from innexplain.errors import ArgumentError, InputError
 
-__all__ = ["finite_array", "is_number", "sum_channels"]
-
-
-def is_number(value: Any) -> bool:
-    """Whether it is one real number, of Python or NumPy; True and False are none.
-
-    >>> [is_number(v) for v in (0.5, np.float32(2), True, "1")]
-    [True, True, False, False]
-    """
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+__all__ = ["finite_array", "sum_channels"]
 
 
 def finite_array(values: Any, what: str) -> np.ndarray:

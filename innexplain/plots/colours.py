@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from innexplain.arguments import is_number
 from innexplain.errors import ArgumentError, UnknownNameError, nearest
-from innexplain.plots.arrays import finite_array, is_number
+from innexplain.plots.arrays import finite_array
 
 if TYPE_CHECKING:
     from matplotlib.colors import Colormap

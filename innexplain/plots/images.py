@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from innexplain.arguments import is_number
 from innexplain.errors import ArgumentError, InputError
-from innexplain.plots.arrays import finite_array, is_number, sum_channels
+from innexplain.plots.arrays import finite_array, sum_channels
 from innexplain.plots.colours import COLOUR_MAP, check_scale, colours
 
 if TYPE_CHECKING:
