@@ -68,14 +68,17 @@ def stabilise(z: Tensor, epsilon: float) -> Tensor:
     return z + tf.where(z >= 0, push, -push)
 
 
-def safe_divide(r: Tensor, z: Tensor, epsilon: float = 0.0) -> Tensor:
+def safe_divide(r: Tensor, z: Tensor, epsilon: float = 0.0, bounded: bool = False) -> Tensor:
     """`r / (z + epsilon sign(z))`, finite: 0 where the divisor is zero, bounded where it is nearly so.
+
+    With an epsilon the quotient is bounded only on request, since it costs time: it is needed where `r`
+    may be large although `z` is small, which it is not if `r` is a share of `z` itself.
 
     >>> x = keras.ops.convert_to_tensor([4.0, 0.0])
     >>> keras.ops.convert_to_numpy(safe_divide(x, x)).tolist()
     [1.0, 0.0]
     """
-    if epsilon >= 1e-15:
+    if epsilon >= 1e-15 and not bounded:
         return r / stabilise(z, epsilon)
     bound = 1e200 if keras.backend.standardize_dtype(z.dtype) == "float64" else 1e30
     return tf.clip_by_value(tf.math.divide_no_nan(r, stabilise(z, epsilon)), -bound, bound)

@@ -11,27 +11,45 @@ import numpy as np
 from innexplain.arguments import check_count
 from innexplain.errors import ArgumentError
 
-__all__ = ["Grid", "spatial_shape"]
+__all__ = ["Grid", "channel_position", "spatial_shape"]
 
 
-def spatial_shape(shape: Sequence[int], channel_axis: int = -1) -> tuple[int, ...]:
-    """The shape of one sample without its channel axis; samples of rank 1 (tables) have none.
+def channel_position(rank: int, channel_axis: int | None = -1) -> int | None:
+    """Which axis of one sample holds its channels, counted from 0; `None` if none does.
+
+    Args:
+        rank: number of axes of one sample; samples of rank 1 (tables) have no channels.
+        channel_axis: -1 (default), 0, or `None` for samples without a channel axis, such as grey
+            pictures (height, width).
+
+    Raises:
+        ArgumentError: `channel_axis` is something else.
+
+    >>> channel_position(3), channel_position(3, 0), channel_position(3, None), channel_position(1)
+    (2, 0, None, None)
+    """
+    if channel_axis is not None and (isinstance(channel_axis, bool) or channel_axis not in (-1, 0)):
+        raise ArgumentError(
+            "channel_axis must be -1 (channels last), 0 (channels first) or None (no channel axis). "
+            f"Received: channel_axis={channel_axis!r}"
+        )
+    if rank < 2 or channel_axis is None:
+        return None
+    return rank - 1 if channel_axis == -1 else 0
+
+
+def spatial_shape(shape: Sequence[int], channel_axis: int | None = -1) -> tuple[int, ...]:
+    """The shape of one sample without its channel axis.
 
     Args:
         shape: of one sample, without the batch axis.
-        channel_axis: of one sample, -1 (default) or 0.
+        channel_axis: see `channel_position`.
 
     >>> spatial_shape((224, 200, 3)), spatial_shape((3, 224, 200), channel_axis=0), spatial_shape((7,))
     ((224, 200), (224, 200), (7,))
     """
-    if channel_axis not in (-1, 0):
-        raise ArgumentError(
-            f"channel_axis must be -1 (channels last) or 0 (channels first). Received: {channel_axis!r}"
-        )
-    shape = tuple(int(d) for d in shape)
-    if len(shape) < 2:
-        return shape
-    return shape[:-1] if channel_axis == -1 else shape[1:]
+    channels = channel_position(len(shape), channel_axis)
+    return tuple(int(d) for axis, d in enumerate(shape) if axis != channels)
 
 
 @dataclass(frozen=True)
@@ -61,7 +79,7 @@ class Grid:
 
     def __post_init__(self) -> None:
         shape = tuple(check_count("shape", d) for d in self.shape)
-        size = self.size
+        size = self.size.tolist() if isinstance(self.size, np.ndarray) else self.size
         if not isinstance(size, (tuple, list)):
             size = (size,) * len(shape)
         if len(size) != len(shape):
@@ -90,7 +108,7 @@ class Grid:
     def labels(self) -> np.ndarray:
         """The number of the window that each location belongs to, of shape `shape`, in reading order."""
         axes = [np.arange(d) // s for d, s in zip(self.shape, self.size, strict=True)]
-        return np.ravel_multi_index(np.meshgrid(*axes, indexing="ij"), self.counts)
+        return np.asarray(np.ravel_multi_index(np.meshgrid(*axes, indexing="ij"), self.counts))
 
     def sums(self, maps: np.ndarray) -> np.ndarray:
         """The sum of every window, (n, windows), of maps of shape (n, *shape), in float64."""

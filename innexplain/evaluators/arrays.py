@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from innexplain.errors import InputError
-from innexplain.regions import spatial_shape
+from innexplain.errors import ArgumentError, InputError
+from innexplain.regions import channel_position, spatial_shape
 
-__all__ = ["check_inputs", "check_labels", "spatial_maps"]
+__all__ = ["check_inputs", "check_labels", "lone_maps", "spatial_maps"]
 
 
 def check_inputs(x: Any, what: str = "x") -> np.ndarray:
@@ -41,13 +41,13 @@ def check_inputs(x: Any, what: str = "x") -> np.ndarray:
     return array
 
 
-def spatial_maps(attributions: Any, x: np.ndarray, channel_axis: int = -1) -> np.ndarray:
+def spatial_maps(attributions: Any, x: np.ndarray, channel_axis: int | None = -1) -> np.ndarray:
     """Attributions without a channel axis, (n, *spatial), in float64; channels are summed.
 
     Args:
         attributions: one map a sample of x, with the channel axis of x or without.
         x: the inputs (n, ...).
-        channel_axis: of one sample, -1 (default) or 0.
+        channel_axis: of one sample, -1 (default), 0, or `None` where it has none.
 
     Raises:
         InputError: they do not fit x, or are not finite.
@@ -57,19 +57,61 @@ def spatial_maps(attributions: Any, x: np.ndarray, channel_axis: int = -1) -> np
     (2, 5, 4)
     """
     maps = check_inputs(attributions, "attributions")
-    spatial = spatial_shape(x.shape[1:], channel_axis)
-    without = (len(x), *spatial)
+    without = (len(x), *spatial_shape(x.shape[1:], channel_axis))
     if maps.shape == without:
         return maps.astype("float64")
-    channels_apart = [
-        d for i, d in enumerate(maps.shape) if i != (maps.ndim - 1 if channel_axis == -1 else 1)
-    ]
-    if x.ndim > 2 and maps.ndim == x.ndim and tuple(channels_apart) == without:
-        return maps.sum(axis=-1 if channel_axis == -1 else 1, dtype="float64")
+    channels = channel_position(x.ndim - 1, channel_axis)
+    if channels is not None and maps.ndim == x.ndim:
+        apart = tuple(d for axis, d in enumerate(maps.shape) if axis != channels + 1)
+        if apart == without:
+            return maps.sum(axis=channels + 1, dtype="float64")
     raise InputError(
         f"attributions must have the shape of x, {x.shape}, or that without channels, {without}. "
-        f"Received: {maps.shape}. Where channels come first, say channel_axis=0."
+        f"Received: {maps.shape}. Where channels come first, say channel_axis=0; where pictures have no "
+        "channel axis, channel_axis=None."
     )
+
+
+def lone_maps(
+    attributions: Any,
+    channels: bool | None = None,
+    channel_axis: int | None = -1,
+    what: str = "attributions",
+) -> np.ndarray:
+    """`spatial_maps` where there is no input to tell whether attributions have a channel axis.
+
+    Args:
+        attributions: one map a sample, (n, *spatial), with or without channels.
+        channels: whether there is a channel axis; `None` (default): from four axes on, as in
+            (n, height, width, channels), there is, and with fewer, as in (n, height, width), there is none.
+        channel_axis: of one sample, -1 (default) or 0, where there is one.
+        what: how messages call them.
+
+    Raises:
+        InputError: they are no finite array of maps.
+        ArgumentError: `channels` or `channel_axis` is no such value.
+
+    >>> import numpy as np
+    >>> lone_maps(np.ones((2, 5, 4, 3))).shape, lone_maps(np.ones((2, 5, 4))).shape
+    ((2, 5, 4), (2, 5, 4))
+    """
+    if not (channels is None or isinstance(channels, (bool, np.bool_))):
+        raise ArgumentError(
+            "channels must be True (there is a channel axis), False (there is none), or None (from four "
+            f"axes on there is). Received: channels={channels!r}"
+        )
+    maps = check_inputs(attributions, what)
+    axis = channel_position(maps.ndim - 1, channel_axis)
+    if channels is None:
+        channels = maps.ndim >= 4 and axis is not None
+    if not channels:
+        return maps.astype("float64")
+    if axis is None:
+        raise InputError(
+            f"{what} with a channel axis must have another one beside it, (n, *spatial, channels). "
+            f"Received: shape {maps.shape}, channels={channels!r}, channel_axis={channel_axis!r}"
+        )
+    return maps.sum(axis=axis + 1, dtype="float64")
 
 
 def check_labels(y: Any, n: int) -> np.ndarray:
@@ -95,4 +137,7 @@ def _several(x: Any) -> bool:
     """Whether it is a dict, or a list of arrays of batches rather than of samples."""
     if isinstance(x, dict):
         return True
-    return isinstance(x, (list, tuple)) and len({np.shape(leaf) for leaf in x}) > 1
+    try:
+        return isinstance(x, (list, tuple)) and len({np.shape(leaf) for leaf in x}) > 1
+    except ValueError:  # lists of unequal length are no arrays at all
+        return False

@@ -14,14 +14,16 @@ from innexplain.errors import ArgumentError
 from innexplain.evaluators.arrays import check_inputs, spatial_maps
 from innexplain.evaluators.predictions import Watched, predict_all, predictor, watch
 from innexplain.randomness import sample_rng
-from innexplain.regions import Grid, spatial_shape
+from innexplain.regions import Grid, channel_position, spatial_shape
 from innexplain.samplers import Sampler, UniformSampler
+from innexplain.samplers.base import check_sampler, content_for
 
 __all__ = ["ORDERS", "PerturbationResult", "region_perturbation"]
 
 #: Which regions go first: the most relevant, the least relevant, or any.
 ORDERS = ("morf", "lerf", "random")
 _STEPS = 100
+_NOISE, _ORDER = 0, 1  # what random numbers are for, so that none serves two ends
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def region_perturbation(
     batch_size: int = 32,
     progress: bool = False,
     baseline: PerturbationResult | None = None,
-    channel_axis: int = -1,
+    channel_axis: int | None = -1,
 ) -> PerturbationResult:
     """Replace region after region in the order in which a map ranks them, and watch the score.
 
@@ -99,7 +101,8 @@ def region_perturbation(
         progress: whether to show a progress bar.
         baseline: an earlier result for the same x and settings, whose random order is taken over; it
             saves half of the time when several methods are compared.
-        channel_axis: of one sample, -1 (default) or 0.
+        channel_axis: of one sample, -1 (default), 0, or `None` where it has none (pictures of shape
+            (n, height, width), which would else count as signals).
 
     Returns:
         A `PerturbationResult`.
@@ -122,24 +125,23 @@ def region_perturbation(
     check_choice("order", order, ORDERS)
     check_count("batch_size", batch_size)
     grid = Grid(spatial_shape(x.shape[1:], channel_axis), region_size)
-    sampler = (UniformSampler() if sampler is None else _check_sampler(sampler)).fitted(x, channel_axis)
+    sampler = UniformSampler() if sampler is None else check_sampler("sampler", sampler)
     plan = _Plan(
-        x, grid, _steps(steps, len(grid)), sampler, check_count("repeats", repeats), check_seed(seed),
-        channel_axis,
+        x, grid, _steps(steps, len(grid)), sampler.fitted(x, channel_axis), check_count("repeats", repeats),
+        check_seed(seed), channel_axis,
     )  # fmt: skip
     predict = predictor(model)
     outputs = predict_all(predict, x, batch_size)
     watched = watch(outputs, target)
     first = watched.scores(outputs, np.arange(len(x)))
-    orders = [order] if order == "random" or baseline is not None else [order, "random"]
+    known = {} if baseline is None else {"random": _check_baseline(baseline, first, plan.steps)}
+    orders = [order] if order == "random" or known else [order, "random"]
     total = sum(len(x) * plan.repeats(o) * plan.steps for o in orders)
     bar = keras.utils.Progbar(total, unit_name="input") if progress else None
     tick = bar.add if bar else lambda rows: None
     sums = grid.sums(maps)
     found = {o: _scores(plan, predict, watched, first, sums, o, batch_size, tick) for o in orders}
-    if baseline is not None:
-        found.setdefault("random", _check_baseline(baseline, found[order]))
-    return PerturbationResult(found[order], found["random"], order)
+    return PerturbationResult(found[order], (known | found)["random"], order)
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ class _Plan:
     sampler: Sampler
     most_repeats: int
     seed: int
-    channel_axis: int
+    channel_axis: int | None
 
     def repeats(self, order: str) -> int:
         """Without any randomness all repetitions are alike."""
@@ -160,22 +162,20 @@ class _Plan:
 
     def fill(self, image: int, repeat: int) -> np.ndarray:
         """New content for every region of an image, in the dtype of x."""
-        x = self.x
-        floats = x[image] if x.dtype.kind == "f" else x[image].astype("float32")
-        rng = sample_rng(self.seed, [x], image, repeat)
-        filled = self.sampler.fill(floats, self.grid.labels, rng, self.channel_axis)
-        return (np.rint(filled) if x.dtype.kind != "f" else filled).astype(x.dtype)
+        rng = sample_rng(self.seed, [self.x], image, repeat, _NOISE)
+        return content_for(self.sampler, self.x[image], self.grid.labels, rng, self.channel_axis)
 
     def replaced_at(self, image: int, repeat: int, sums: np.ndarray, order: str) -> np.ndarray:
         """The step, from 1 on, at which each location is replaced, in a shape that fits an image."""
         if order == "random":
-            ranked = sample_rng(self.seed, [self.x], image, repeat, 1).permutation(len(self.grid))
+            ranked = sample_rng(self.seed, [self.x], image, repeat, _ORDER).permutation(len(self.grid))
         else:
             ranked = np.argsort(-sums if order == "morf" else sums, kind="stable")
         step = np.empty(len(ranked), "int64")
         step[ranked] = np.arange(1, len(ranked) + 1)
         located = step[self.grid.labels]
-        return located if self.x.ndim == 2 else np.expand_dims(located, self.channel_axis)
+        channels = channel_position(self.x.ndim - 1, self.channel_axis)
+        return located if channels is None else np.expand_dims(located, channels)
 
 
 def _scores(
@@ -203,6 +203,7 @@ def _batches(
     plan: _Plan, sums: np.ndarray, order: str, batch_size: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Perturbed inputs with the sample and the step of each, `batch_size` at a time."""
+    batch_size = min(batch_size, len(plan.x) * plan.repeats(order) * plan.steps)
     buffer = np.empty((batch_size, *plan.x.shape[1:]), plan.x.dtype)
     samples, steps = np.empty(batch_size, "int64"), np.empty(batch_size, "int64")
     held = 0
@@ -241,20 +242,13 @@ def _steps(steps: Any, regions: int) -> int:
     return int(steps)
 
 
-def _check_sampler(sampler: Any) -> Sampler:
-    if not isinstance(sampler, Sampler):
-        raise ArgumentError(
-            "sampler must be one of innexplain.samplers, such as UniformSampler() or ConstantSampler(0). "
-            f"Received: sampler={sampler!r}"
-        )
-    return sampler
-
-
-def _check_baseline(baseline: Any, scores: np.ndarray) -> np.ndarray:
+def _check_baseline(baseline: Any, first: np.ndarray, steps: int) -> np.ndarray:
     found = getattr(baseline, "random_scores", None)
-    if found is None or found.shape != scores.shape or not np.allclose(found[:, 0], scores[:, 0]):
+    wanted = (len(first), steps + 1)
+    if found is None or found.shape != wanted or not np.allclose(found[:, 0], first):
         raise ArgumentError(
-            "baseline must be a result of region_perturbation for the same model, x, target and steps. "
-            f"Received: {type(baseline).__name__}" + ("" if found is None else f" of shape {found.shape}")
+            "baseline must be a result of region_perturbation for the same model, x, target and steps, "
+            f"with scores of shape {wanted}. Received: {type(baseline).__name__}"
+            + ("" if found is None else f" of shape {found.shape}")
         )
     return found

@@ -9,9 +9,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from innexplain.backward import naming_failures
+from innexplain.backward import fixed_batch, naming_failures
 from innexplain.errors import ArgumentError, InputError, ModelError
 from innexplain.graph.canonical import canonical
+from innexplain.graph.step import Graph
 from innexplain.graph.trace import trace
 from innexplain.numerics import compiled
 
@@ -39,9 +40,12 @@ def predictor(model: Any) -> Predict:
                 "model must be a Keras model, or a function from an array of inputs to an array of outputs. "
                 f"Received: {type(model).__name__}"
             )
-        return lambda x: _columns(model(x), len(x))
-    binary, fixed = _binary(model), _fixed_batch(model)
-    run = compiled(lambda x: _single(model(x, training=False), model))
+        # A copy: functions that prepare pictures in place are common.
+        return lambda x: _columns(model(np.array(x)), len(x))
+    graph = _graph(model)
+    binary = not graph.opaque and len(graph.exits) == 1 and canonical(graph).binary
+    fixed = fixed_batch(graph)
+    run = compiled(lambda x: _single(model(_packed(x, graph), training=False), model))
 
     def predict(x: np.ndarray) -> np.ndarray:
         with naming_failures(model, [x]):
@@ -79,13 +83,15 @@ class Watched:
         """
         if self.function is None:
             return outputs[np.arange(len(outputs)), self.classes[samples]]
-        scores = np.asarray(self.function(outputs), "float64")
-        if scores.shape != (len(outputs),):
+        scores = np.asarray(self.function(outputs))
+        if scores.dtype.kind not in "fiub" or scores.shape != (len(outputs),):
             raise ArgumentError(
-                "A callable target must give one score a row, shape (n,), of outputs (n, classes). "
-                f"Received: shape {scores.shape} for outputs of shape {outputs.shape}"
+                "A callable target must give one score a row, shape (n,), of outputs (n, classes). Received: "
+                f"dtype {scores.dtype}, shape {scores.shape} for outputs of shape {outputs.shape}"
             )
-        return scores
+        if not np.isfinite(scores).all():
+            raise ArgumentError("A callable target must give finite scores. Received: NaN or infinity")
+        return scores.astype("float64")
 
 
 def watch(outputs: np.ndarray, target: Any = None) -> Watched:
@@ -104,7 +110,10 @@ def watch(outputs: np.ndarray, target: Any = None) -> Watched:
         return Watched(np.full(n, -1), target)
     if target is None:
         return Watched(outputs.argmax(axis=1))
-    index = np.asarray(target)
+    try:
+        index = np.asarray(target)
+    except ValueError:  # lists of unequal length
+        index = np.asarray(None)
     if index.dtype.kind not in "iu" or index.shape not in ((), (n,)):
         raise ArgumentError(
             f"target must be None (the predicted class), an int, {n} ints (one a sample), or a callable "
@@ -140,21 +149,19 @@ def _single(outputs: Any, model: keras.Model) -> Any:
     return found[0]
 
 
-def _binary(model: keras.Model) -> bool:
-    """Whether one sigmoid unit stands for two classes; what has no graph to read counts as no."""
+def _graph(model: keras.Model) -> Graph:
     inputs = getattr(model, "inputs", None)
     if inputs is not None and len(inputs) > 1:
         raise ModelError(
             f"Evaluation changes one input; {model.name!r} takes {len(inputs)}. Give a function of the one "
             "to change, such as lambda x: model.predict([x, other], verbose=0)."
         )
-    graph = trace(model)
-    return not graph.opaque and len(graph.exits) == 1 and canonical(graph).binary
+    return trace(model)
 
 
-def _fixed_batch(model: keras.Model) -> int | None:
-    inputs = getattr(model, "inputs", None)
-    return inputs[0].shape[0] if inputs else None
+def _packed(x: Any, graph: Graph) -> Any:
+    """The input in the structure in which the model takes it, such as a dict with one key."""
+    return keras.tree.map_structure(lambda index: x, graph.input_structure)
 
 
 def _filled(x: np.ndarray, size: int) -> list[tuple[np.ndarray, int]]:

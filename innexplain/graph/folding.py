@@ -9,6 +9,7 @@ The user's variables are read at each call and never changed.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +19,7 @@ from keras import ops
 from innexplain.graph.kinds import keras_type
 from innexplain.graph.linear import LinearPart
 from innexplain.graph.run import run_linear
-from innexplain.graph.step import Graph, Step
+from innexplain.graph.step import Graph, Step, Value
 
 __all__ = ["fold", "norm_coefficients"]
 
@@ -69,7 +70,7 @@ def _fold_all(graph: Graph, foldable: Any, behind: Any) -> Graph:
             after = consumers.get(step.outputs[0], [])
             part = None
             if behind and before and _alone(before, consumers, exits):
-                part, first, last = behind(before, step), before, step
+                part, first, last = behind(before, step, graph.values.get(step.outputs[0])), before, step
             if part is None and _alone(step, consumers, exits):
                 part, first, last = _ahead(step, after[0]), step, after[0]
             if part is not None:
@@ -89,18 +90,29 @@ def _merge(graph: Graph, first: Step, last: Step, part: LinearPart) -> Graph:
     return graph.with_steps([merged if s is last else s for s in graph.steps if s is not first])
 
 
-def _behind(before: Step, norm: Step) -> LinearPart | None:
+def _behind(before: Step, norm: Step, value: Value | None) -> LinearPart | None:
     """The linear part with the batch norm behind it folded in, if that is possible."""
     part = before.linear
     if part is None or part.out_axes is None or not _same_axis(norm, part):
         return None
     layer = norm.operation
+    adjusted = replace(part, adjust=(*part.adjust, _scale_outputs(part, layer)), direct_map=None)
+    if part.direct_map is None and _larger(value, part):
+        return replace(adjusted, direct_map=lambda x: part.apply(x, adjusted.weights(x)[0]))
 
     def direct(x: Tensor) -> Tensor:
         z = part.direct(x)
         return z * _over_channels(norm_coefficients(layer, x.dtype)[0], part, len(z.shape))
 
-    return replace(part, adjust=(*part.adjust, _scale_outputs(part, layer)), direct_map=direct)
+    return replace(adjusted, direct_map=direct)
+
+
+def _larger(value: Value | None, part: LinearPart) -> bool:
+    """Whether an output has more values than the kernel, so that scaling the kernel is less work."""
+    if value is None or None in value.shape[1:]:
+        return False
+    kernel = getattr(part.layer, part.kernel_name)
+    return math.prod(d for d in value.shape[1:] if d) > math.prod(kernel.shape)
 
 
 def _ahead(step: Step, after: Step) -> LinearPart | None:

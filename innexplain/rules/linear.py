@@ -129,7 +129,9 @@ class Linear:
             chosen = self.total >= 0 if group.sign > 0 else self.total < 0
             r = ops.where(chosen, r, ops.zeros_like(r))
         r = r if group.weight == 1 else group.weight * r
-        return Quotient(r, z, safe_divide(r, z, group.epsilon), pulls)
+        # A large output may owe all to a bias that is left out here: layer after layer that would overflow.
+        partial = group.bias is None and self.bias is not None
+        return Quotient(r, z, safe_divide(r, z, group.epsilon, bounded=partial), pulls)
 
     def _map(self, x: Tensor, kernel: Tensor, r: Tensor) -> tuple[Tensor, Any]:
         if x is self.x and kernel is self.kernel:

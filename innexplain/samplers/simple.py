@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from innexplain.arguments import check_choice, check_number
 from innexplain.errors import ArgumentError
+from innexplain.regions import channel_position
 from innexplain.samplers.base import Sampler
 
 __all__ = ["BlurSampler", "ConstantSampler", "MeanSampler", "UniformSampler"]
@@ -39,27 +40,36 @@ class UniformSampler(Sampler):
 
     def __post_init__(self) -> None:
         for name in ("low", "high"):
-            _check_values(name, getattr(self, name))
-        if self.low is not None and self.high is not None and np.any(np.greater(self.low, self.high)):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, check_values(name, getattr(self, name)))
+        if self.low is None or self.high is None:
+            return
+        if len({len(v) for v in (self.low, self.high) if isinstance(v, tuple)}) > 1:
+            raise ArgumentError(
+                "low and high must have one value a channel, of the same channels. "
+                f"Received: low={self.low!r}, high={self.high!r}"
+            )
+        if np.any(np.greater(self.low, self.high)):
             raise ArgumentError(f"low must not exceed high. Received: low={self.low!r}, high={self.high!r}")
 
-    def fitted(self, x: np.ndarray, channel_axis: int = -1) -> UniformSampler:
-        """With the range of x where none is given."""
-        others = _all_but_channels(x.ndim, channel_axis)
-        low = _as_tuple(x.min(axis=others)) if self.low is None else self.low
-        high = _as_tuple(x.max(axis=others)) if self.high is None else self.high
+    def fitted(self, x: np.ndarray, channel_axis: int | None = -1) -> UniformSampler:
+        """With the range of x where none is given; the features of tables have a range each."""
+        channels = 0 if x.ndim == 2 else channel_position(x.ndim - 1, channel_axis)
+        others = tuple(axis for axis in range(x.ndim) if channels is None or axis != channels + 1)
+        low = x.min(axis=others).astype("float64") if self.low is None else self.low
+        high = x.max(axis=others).astype("float64") if self.high is None else self.high
         return replace(self, low=low, high=high)
 
     def fill(
-        self, image: np.ndarray, labels: np.ndarray, rng: np.random.Generator, channel_axis: int = -1
+        self, image: np.ndarray, labels: np.ndarray, rng: np.random.Generator, channel_axis: int | None = -1
     ) -> np.ndarray:
         """See `Sampler.fill`."""
         if self.low is None or self.high is None:
             return self.fitted(image[None], channel_axis).fill(image, labels, rng, channel_axis)
         low, high = (per_channel(v, image, channel_axis) for v in (self.low, self.high))
         noise = rng.random(image.shape, "float32").astype(image.dtype)
-        # Rounding may step over an end by the last digit.
-        return np.clip(low + (high - low) * noise, low, high)
+        # Rounding may step over an end by the last digit; high - low could overflow.
+        return np.clip(low * (1 - noise) + high * noise, low, high)
 
 
 @dataclass(frozen=True)
@@ -77,12 +87,10 @@ class ConstantSampler(Sampler):
     value: Any = 0.0
 
     def __post_init__(self) -> None:
-        if self.value is None:
-            raise ArgumentError("value must be a number, or one a channel. Received: value=None")
-        _check_values("value", self.value)
+        object.__setattr__(self, "value", check_values("value", self.value))
 
     def fill(
-        self, image: np.ndarray, labels: np.ndarray, rng: np.random.Generator, channel_axis: int = -1
+        self, image: np.ndarray, labels: np.ndarray, rng: np.random.Generator, channel_axis: int | None = -1
     ) -> np.ndarray:
         """See `Sampler.fill`."""
         return np.broadcast_to(per_channel(self.value, image, channel_axis), image.shape)
@@ -91,6 +99,8 @@ class ConstantSampler(Sampler):
 @dataclass(frozen=True)
 class MeanSampler(Sampler):
     """The mean of each channel, over the region itself or over the whole image.
+
+    A region of one location is its own mean: take `"image"` there, or larger regions.
 
     Args:
         of: `"region"` (default; Kindermans et al. 2018, figure 5) or `"image"`.
@@ -107,20 +117,17 @@ class MeanSampler(Sampler):
         check_choice("of", self.of, ("region", "image"))
 
     def fill(
-        self, image: np.ndarray, labels: np.ndarray, rng: np.random.Generator, channel_axis: int = -1
+        self, image: np.ndarray, labels: np.ndarray, rng: np.random.Generator, channel_axis: int | None = -1
     ) -> np.ndarray:
         """See `Sampler.fill`."""
-        if self.of == "image":
-            axes = tuple(a - 1 for a in _all_but_channels(image.ndim + 1, channel_axis) if a)
-            mean = image.mean(axis=axes, keepdims=True, dtype="float64") if axes else image
-            return np.broadcast_to(mean.astype(image.dtype), image.shape)
-        flat = labels.ravel()
-        counts = np.maximum(np.bincount(flat), 1)
-        last = image[..., None] if image.ndim == 1 else np.moveaxis(image, channel_axis, -1)
+        channels = channel_position(image.ndim, channel_axis)
+        last = image[..., None] if channels is None else np.moveaxis(image, channels, -1)
         columns = last.reshape(-1, last.shape[-1]).astype("float64")
-        means = np.stack([(np.bincount(flat, c) / counts)[flat] for c in columns.T], axis=-1)
+        regions = np.zeros(len(columns), "int64") if self.of == "image" else labels.ravel()
+        counts = np.maximum(np.bincount(regions), 1)
+        means = np.stack([(np.bincount(regions, c) / counts)[regions] for c in columns.T], axis=-1)
         filled = means.reshape(last.shape).astype(image.dtype)
-        return filled[..., 0] if image.ndim == 1 else np.moveaxis(filled, -1, channel_axis)
+        return filled[..., 0] if channels is None else np.moveaxis(filled, -1, channels)
 
 
 @dataclass(frozen=True)
@@ -142,45 +149,39 @@ class BlurSampler(Sampler):
         check_number("sigma", self.sigma, low=0)
 
     def fill(
-        self, image: np.ndarray, labels: np.ndarray, rng: np.random.Generator, channel_axis: int = -1
+        self, image: np.ndarray, labels: np.ndarray, rng: np.random.Generator, channel_axis: int | None = -1
     ) -> np.ndarray:
         """See `Sampler.fill`."""
         sigma = [float(self.sigma)] * image.ndim
-        if image.ndim > 1:
-            sigma[channel_axis] = 0.0
-        return ndimage.gaussian_filter(image, sigma, mode="nearest")
+        channels = channel_position(image.ndim, channel_axis)
+        if channels is not None:
+            sigma[channels] = 0.0
+        wide = image.astype("float32") if image.dtype == "float16" else image  # SciPy knows no float16
+        return ndimage.gaussian_filter(wide, sigma, mode="nearest").astype(image.dtype)
 
 
-def per_channel(value: Any, image: np.ndarray, channel_axis: int) -> np.ndarray:
-    """A number, or one a channel, in a shape that broadcasts against one image."""
+def per_channel(value: Any, image: np.ndarray, channel_axis: int | None) -> np.ndarray:
+    """A number, or one a channel (of tables: a feature), in a shape that broadcasts against one image."""
     array = np.asarray(value, image.dtype)
+    channels = 0 if image.ndim == 1 else channel_position(image.ndim, channel_axis)
     if array.ndim == 0:
         return array
-    if array.shape != (image.shape[channel_axis],):
-        raise ArgumentError(
-            f"A sampler's value must be a number, or one for each of the {image.shape[channel_axis]} "
-            f"channels. Received: {value!r}"
-        )
+    if channels is None or array.shape != (image.shape[channels],):
+        wanted = "" if channels is None else f", or one for each of the {image.shape[channels]} channels"
+        raise ArgumentError(f"A sampler's value must be a number{wanted}. Received: {value!r}")
     shape = [1] * image.ndim
-    shape[channel_axis] = -1
+    shape[channels] = -1
     return array.reshape(shape)
 
 
-def _all_but_channels(rank: int, channel_axis: int) -> tuple[int, ...]:
-    """The axes of a batch of a rank that are not the channels'; of a table, all but the features'."""
-    kept = rank - 1 if channel_axis == -1 or rank == 2 else 1
-    return tuple(axis for axis in range(rank) if axis != kept)
-
-
-def _as_tuple(values: np.ndarray) -> tuple[float, ...]:
-    return tuple(float(v) for v in values)
-
-
-def _check_values(name: str, value: Any) -> None:
-    if value is None:
-        return
-    array = np.asarray(value)
-    if array.dtype.kind not in "iuf" or array.ndim > 1 or not np.isfinite(array).all():
+def check_values(name: str, value: Any) -> float | tuple[float, ...]:
+    """A number, or a tuple of numbers, so that samplers can be compared."""
+    try:
+        array = np.asarray(value)
+    except ValueError:  # lists of unequal length
+        array = np.asarray(None)
+    if array.dtype.kind not in "iuf" or array.ndim > 1 or not array.size or not np.isfinite(array).all():
         raise ArgumentError(
             f"{name} must be a finite number, or a list of them, one a channel. Received: {name}={value!r}"
         )
+    return float(array) if array.ndim == 0 else tuple(float(v) for v in array)
