@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         check_model,
         create_analyzer,
     )
+    from innexplain.comparison import Comparison, compare
     from innexplain.composites import register_rule, unregister_rule
     from innexplain.graph.view import model_wo_softmax
 
@@ -39,17 +40,20 @@ _HOMES = {
         ),
         "innexplain.analyzers",
     ),
+    **dict.fromkeys(("Comparison", "compare"), "innexplain.comparison"),
     **dict.fromkeys(("register_rule", "unregister_rule"), "innexplain.composites"),
     "model_wo_softmax": "innexplain.graph.view",
 }
 
 __all__ = [
     "Analyzer",
+    "Comparison",
     "IntegratedGradients",
     "SmoothGrad",
     "__version__",
     "analyzer_names",
     "check_model",
+    "compare",
     "create_analyzer",
     "errors",
     "model_wo_softmax",

@@ -8,7 +8,7 @@ from typing import Any
 
 from innexplain.errors import UnreadableFileError
 
-__all__ = ["check_count", "read_class_names"]
+__all__ = ["check_count", "read_class_names", "read_labels"]
 
 _SHAPES = (
     'a text file with one name a line, or JSON: ["cat", ...], [["n01440764", "tench"], ...] or '
@@ -26,15 +26,38 @@ def read_class_names(path: str) -> tuple[str, ...]:
     Raises:
         UnreadableFileError: If it is missing, empty or in another shape.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise UnreadableFileError(f"Cannot read the class names {path}: {reason}.") from error
+    text = _read(path, "class names")
     names = _from_json(path, text) if text.lstrip()[:1] in ("[", "{") else _from_lines(text)
     if not names:
         raise UnreadableFileError(f"Class names {path}: expected {_SHAPES}; it holds no name.")
     return names
+
+
+def read_labels(path: str, count: int) -> list[int]:
+    """True classes, one whole number a line, as many as there are images.
+
+    Raises:
+        UnreadableFileError: If it is missing, holds something else, or another number of lines.
+    """
+    lines = [line.strip() for line in _read(path, "labels").rstrip().splitlines()]
+    wrong = next((line for line in lines if not line.isdecimal()), None)
+    if wrong is not None:
+        raise UnreadableFileError(
+            f"Labels {path}: expected one whole number (a class, from 0) a line, received {wrong!r}."
+        )
+    if len(lines) != count:
+        raise UnreadableFileError(
+            f"Labels {path}: expected {count} lines, one an image in the order given, received {len(lines)}."
+        )
+    return [int(line) for line in lines]
+
+
+def _read(path: str, what: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise UnreadableFileError(f"Cannot read the {what} {path}: {reason}.") from error
 
 
 def _from_lines(text: str) -> tuple[str, ...]:

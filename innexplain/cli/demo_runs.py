@@ -128,7 +128,7 @@ def _run(name: str, model: Any, x: np.ndarray) -> Run:
     start = time.perf_counter()
     try:
         analyzer = innexplain.create_analyzer(name, model)
-        analyzer.analyze(x)
+        analyzer.analyze(x, return_info=True)
         first = time.perf_counter() - start
         start = time.perf_counter()
         maps, info = analyzer.analyze(x, return_info=True)

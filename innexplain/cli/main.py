@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-from innexplain.cli import check, demo, explain
+from innexplain.cli import check, compare, demo, explain
 from innexplain.cli.job import Job
 from innexplain.cli.quiet import silence_logs
 from innexplain.errors import ArgumentError, InnexplainError, InnexplainWarning
 
 __all__ = ["main"]
 
-_COMMANDS = (demo, explain, check)
+_COMMANDS = (demo, explain, compare, check)
 _DESCRIPTION = """\
 See what a Keras network's decision rests on.
 
@@ -27,6 +27,7 @@ _EPILOG = """\
 examples:
   innexplain demo
   innexplain explain model.keras cat.jpg --analyzer guided_backprop --output maps
+  innexplain compare model.keras *.jpg --analyzers lrp.epsilon,gradient,random --output comparison
   innexplain check model.keras --analyzer deconvnet
 
 `innexplain COMMAND --help` tells more about a command.

@@ -29,8 +29,12 @@ def whole_number(least: int) -> Callable[[str], int]:
     return convert
 
 
-def check_analyzer_name(name: str) -> None:
+def check_analyzer_name(name: str, option: str = "--analyzer") -> None:
     """Refuse a name that no analyzer has, before a model is loaded.
+
+    Args:
+        name: As given.
+        option: Where it was given.
 
     Raises:
         UnknownNameError: It names the nearest one and all others.
@@ -40,6 +44,6 @@ def check_analyzer_name(name: str) -> None:
     names = innexplain.analyzer_names()
     if name not in names:
         raise UnknownNameError(
-            f"--analyzer: there is no analyzer {name!r}.{nearest(name, names)} "
+            f"{option}: there is no analyzer {name!r}.{nearest(name, names)} "
             f"Expected one of: {', '.join(names)}."
         )

@@ -10,22 +10,22 @@ import numpy as np
 from innexplain.analyzers import Analyzer, create_analyzer
 from innexplain.analyzers.base import chunks
 from innexplain.analyzers.core import Request
-from innexplain.errors import ArgumentError, ModelError
+from innexplain.errors import ArgumentError, InputError, ModelError
 from innexplain.evaluators.arrays import spatial_maps
 from innexplain.graph.step import Entry
+from innexplain.targets import MAX, IndexTarget
 
 __all__ = ["Held", "analyzer_of", "hold"]
 
 
-def analyzer_of(model: Any, analyzer: Any, neuron_selection: Any = None) -> Analyzer:
+def analyzer_of(model: Any, analyzer: Any) -> Analyzer:
     """The analyzer of a model, by its name or as it is.
 
     Raises:
         ArgumentError: it is neither, or explains another model.
     """
     if isinstance(analyzer, str):
-        mode = "max_activation" if neuron_selection is None else "index"
-        return create_analyzer(analyzer, model, neuron_selection_mode=mode)
+        return create_analyzer(analyzer, model, neuron_selection_mode="index")
     if not isinstance(analyzer, Analyzer):
         raise ArgumentError(
             "analyzer must be the name of an analyzer, or one that create_analyzer made of the model. "
@@ -68,6 +68,11 @@ class Held:
         for part in chunks(len(x), self.batch_size):
             rows = core.rows(core.read(x[part])[0])  # anew each time: embeddings may have changed
             maps = self.analyzer.explain(rows, self.data[samples[part]], request).maps
+            if not all(np.isfinite(m).all() for m in maps):
+                raise InputError(
+                    f"{self.analyzer.name} gives NaN or infinity: the network overflows on this input, or "
+                    "with these (random) weights."
+                )
             if spatial:
                 found = zip(maps, core.of_explained(rows), core.explained, strict=True)
                 maps = [_spatial(*columns) for columns in found]
@@ -81,7 +86,7 @@ class Held:
 
 
 def hold(analyzer: Analyzer, x: Any, batch_size: int, neuron_selection: Any = None) -> Held:
-    """Hold on to the neurons that an analyzer explains of x.
+    """Hold on to the neurons that an analyzer explains of x: the predicted ones where none are given.
 
     Raises:
         ModelError: the model has several inputs.
@@ -95,7 +100,10 @@ def hold(analyzer: Analyzer, x: Any, batch_size: int, neuron_selection: Any = No
             "of the one to look at, with the others fixed inside."
         )
     (array,), _, _ = core.read(x)
-    data = core.target.data(neuron_selection, len(array), core.output_shape([array]))
+    if neuron_selection is None and isinstance(core.target, IndexTarget):
+        data = np.full(len(array), MAX, "int32")
+    else:
+        data = core.target.data(neuron_selection, len(array), core.output_shape([array]))
     held = [
         core.resolve(core.rows([array[part]]), data[part], batch_size)[1]
         for part in chunks(len(array), batch_size)

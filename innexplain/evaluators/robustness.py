@@ -50,7 +50,7 @@ def max_sensitivity(
         seed: of the noise.
         batch_size: the most rows in one call of `explain`.
         norm: 1, 2 (default) or `numpy.inf`, over all values of a map.
-        neuron_selection: of an analyzer, as `analyze` takes it.
+        neuron_selection: of an analyzer, as `analyze` takes it; default: the predicted neuron.
 
     Returns:
         float64 array (n,).  A map of zeros gives 0 if it stays so, else infinity.

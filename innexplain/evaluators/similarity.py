@@ -78,7 +78,8 @@ def ssim(
     variances s^2 and covariance s_ab, `C1 = 0.01^2` and `C2 = 0.03^2`.
 
     Each map is brought into [0, 1] by its own `max |R|`: to `|R| / max |R|`, or with its sign to
-    `(1 + R / max |R|) / 2`, since the quotient takes brightness to be positive.  Windows have 11 locations an axis, and along a shorter axis the largest odd number that fits.
+    `(1 + R / max |R|) / 2`, since the quotient takes brightness to be positive.  Windows have 11
+    locations an axis, and along a shorter axis the largest odd number that fits.
 
     Args:
         a: one map a sample, (n, *spatial) or with channels, which are summed.

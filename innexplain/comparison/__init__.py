@@ -1,0 +1,25 @@
+"""Several analyzers, several evaluators, one table: which heatmap can be believed."""
+
+from innexplain.comparison.evaluations import (
+    Completeness,
+    Complexity,
+    Evaluator,
+    MaxSensitivity,
+    Randomisation,
+    RegionPerturbation,
+    StrongFeatures,
+)
+from innexplain.comparison.result import Comparison
+from innexplain.comparison.running import compare
+
+__all__ = [
+    "Comparison",
+    "Completeness",
+    "Complexity",
+    "Evaluator",
+    "MaxSensitivity",
+    "Randomisation",
+    "RegionPerturbation",
+    "StrongFeatures",
+    "compare",
+]

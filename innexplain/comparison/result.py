@@ -1,0 +1,226 @@
+"""What a comparison found: numbers, as a table, CSV and JSON; pictures and a page are made from it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from innexplain.comparison.evaluations import Evaluator, Findings
+from innexplain.plots.cells import short_number
+from innexplain.plots.saving import save_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Comparison", "Entry"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What was found out about one analyzer.
+
+    Args:
+        label: how it is called.
+        maps: its attributions.
+        seconds: time an image, after the first call; NaN for maps that were given.
+        findings: by evaluator.
+        refusal: why there are no maps, if so.
+    """
+
+    label: str
+    maps: np.ndarray | None = None
+    seconds: float = float("nan")
+    findings: Mapping[str, Findings] = field(default_factory=dict)
+    refusal: str | None = None
+
+    def values(self) -> dict[str, np.ndarray]:
+        """Every number found, by column, one an image."""
+        return {name: array for found in self.findings.values() for name, array in found.values.items()}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The result of `innexplain.compare`; `print` shows its table.
+
+    Args:
+        x: the inputs.
+        outputs: the model's outputs for them, (n, classes).
+        target: the explained class of each.
+        y: true labels, if given.
+        evaluators: what was run.
+        entries: one an analyzer.
+        channel_axis: of one sample.
+    """
+
+    x: np.ndarray
+    outputs: np.ndarray
+    target: np.ndarray
+    y: np.ndarray | None
+    evaluators: tuple[Evaluator, ...]
+    entries: tuple[Entry, ...]
+    channel_axis: int = -1
+
+    @property
+    def maps(self) -> dict[str, np.ndarray]:
+        """The attributions by analyzer."""
+        return {e.label: e.maps for e in self.entries if e.maps is not None}
+
+    @property
+    def refusals(self) -> dict[str, str]:
+        """Why analyzers have no maps."""
+        return {e.label: e.refusal for e in self.entries if e.refusal is not None}
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Every column of numbers, with "higher", "lower" or "" for what is better."""
+        return {name: better for e in self.evaluators for name, better in e.columns.items()}
+
+    def values(self, column: str) -> dict[str, np.ndarray]:
+        """One column: a number an image, by analyzer, where there is one."""
+        found = {e.label: e.values().get(column) for e in self.entries}
+        return {label: array for label, array in found.items() if array is not None}
+
+    def curves(self, name: str = "AOPC - random") -> dict[str, np.ndarray]:
+        """Curves by analyzer, (n, L + 1): `"scores"`, `"random"` or `"AOPC - random"`."""
+        found = {}
+        for entry in self.entries:
+            for findings in entry.findings.values():
+                if name in findings.curves:
+                    found[entry.label] = findings.curves[name]
+        return found
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One dict an analyzer: its label, seconds, and mean and standard deviation of every column."""
+        answer: list[dict[str, Any]] = []
+        for entry in self.entries:
+            row: dict[str, Any] = {"analyzer": entry.label, "seconds": _plain(entry.seconds)}
+            values = entry.values()
+            for column in self.columns:
+                array = values.get(column)
+                row[column] = None if array is None else _plain(np.mean(array))
+                row[f"{column} sd"] = None if array is None else _plain(np.std(array))
+            row["refusal"] = entry.refusal
+            answer.append(row)
+        return answer
+
+    def cells(self) -> tuple[list[str], list[list[str]]]:
+        """Header and rows as short texts: mean and spread over images."""
+        arrows = {"higher": " ^", "lower": " v", "": ""}
+        header = [
+            "analyzer",
+            *(f"{name}{arrows[better]}" for name, better in self.columns.items()),
+            "s / image",
+        ]
+        body = []
+        for row in self.rows():
+            numbers = [_cell(row[name], row[f"{name} sd"]) for name in self.columns]
+            if row["refusal"] is not None:
+                numbers[0] = "refused"
+            body.append([row["analyzer"], *numbers, _cell(row["seconds"])])
+        return header, body
+
+    def table(self) -> str:
+        """The comparison as text: mean +- standard deviation over images; `^` more is better, `v` less."""
+        header, body = self.cells()
+        widths = [max(len(row[i]) for row in [header, *body]) for i in range(len(header))]
+        lines = [_line(header, widths), "  ".join("-" * w for w in widths)]
+        return "\n".join([*lines, *(_line(row, widths) for row in body)])
+
+    def __str__(self) -> str:
+        return self.table()
+
+    def to_csv(self, path: str | os.PathLike[str] | None = None) -> str:
+        """The rows as CSV, one line an analyzer; written to a file if one is named."""
+        rows = self.rows()
+        stream = io.StringIO()
+        writer = csv.DictWriter(stream, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        if path is not None:
+            save_text(stream.getvalue(), path)
+        return stream.getvalue()
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Settings, rows, and the numbers of every image as JSON; written to a file if one is named."""
+        images = {
+            entry.label: {name: [_plain(v) for v in array] for name, array in entry.values().items()}
+            for entry in self.entries
+        }
+        found = {
+            "images": len(self.x),
+            "target": self.target.tolist(),
+            "evaluators": [repr(e) for e in self.evaluators],
+            "analyzers": self.rows(),
+            "per_image": images,
+        }
+        text = json.dumps(found, indent=1)
+        if path is not None:
+            save_text(text + "\n", path)
+        return text
+
+    def plot_curves(self) -> Figure:
+        """AOPC minus that of the random order for every number of steps (Samek et al. 2017, figure 4)."""
+        from innexplain.comparison.figures import curves_figure
+
+        return curves_figure(self)
+
+    def plot_complexity(self) -> Figure:
+        """Box plots of the complexity of the maps (Samek et al. 2017, figure 5)."""
+        from innexplain.comparison.figures import complexity_figure
+
+        return complexity_figure(self)
+
+    def plot_maps(self, most: int = 8, names: Any = None, images: Any = None) -> Figure:
+        """Images down, analyzers across (Samek et al. 2017, figure 6).
+
+        Args:
+            most: how many images are shown.
+            names: names of the classes, if known.
+            images: what to show in place of the inputs, which may be preprocessed, (n, ...).
+        """
+        from innexplain.comparison.figures import maps_figure
+
+        return maps_figure(self, most, names, images)
+
+    def save(self, folder: str | os.PathLike[str], names: Any = None, images: Any = None) -> Path:
+        """Write `report.html` (which needs nothing else), the pictures as PNG, `table.csv`, `numbers.json`.
+
+        Args:
+            folder: made if missing.
+            names: names of the classes, if known.
+            images: what to show in place of the inputs, see `plot_maps`.
+
+        Returns:
+            The path of the report.
+
+        Raises:
+            OutputPathError: the folder cannot be written.
+        """
+        from innexplain.comparison.report import save_report
+
+        return save_report(self, Path(folder), names, images)
+
+
+def _plain(value: Any) -> float | None:
+    """A number that JSON knows."""
+    number = float(value)
+    return number if np.isfinite(number) else None
+
+
+def _cell(mean: float | None, spread: float | None = None) -> str:
+    if mean is None:
+        return "-"
+    return short_number(mean) + ("" if spread is None else f" +- {short_number(spread)}")
+
+
+def _line(cells: list[str], widths: list[int]) -> str:
+    first, *others = zip(cells, widths, strict=True)
+    return "  ".join([first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]).rstrip()
