@@ -60,13 +60,14 @@ def _builder(name: str, rows: Callable[..., Rows], defaults: dict[str, Any] | No
         until_layer_idx: int | None = None,
         until_layer_rule: Any = None,
         bn_rule: Any = None,
+        bn_layer_rule: Any = None,
         **own: Any,
     ) -> Analyzer:
         given = {
             "input_layer_rule": input_layer_rule,
             "until_layer_idx": until_layer_idx,
             "until_layer_rule": until_layer_rule,
-            "bn_rule": bn_rule,
+            "bn_rule": _either(bn_rule, bn_layer_rule),
         }
         placed = {key: value for key, value in given.items() if value is not None}
         composite = lrp_composite(name, rows(**own))
@@ -77,6 +78,13 @@ def _builder(name: str, rows: Callable[..., Rows], defaults: dict[str, Any] | No
     add_keywords(build, rows)
     build.__doc__ = rows.__doc__
     return build
+
+
+def _either(bn_rule: Any, bn_layer_rule: Any) -> Any:
+    """The rule for batch norms under its name here, or under iNNvestigate's."""
+    if bn_rule is not None and bn_layer_rule is not None:
+        raise ArgumentError("bn_rule and bn_layer_rule are two names of one argument: give one of them.")
+    return bn_layer_rule if bn_rule is None else bn_rule
 
 
 def _complete(placement: dict[str, Any]) -> dict[str, Any]:

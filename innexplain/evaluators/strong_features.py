@@ -153,7 +153,7 @@ class _Parts:
 
 def _strong(maps: np.ndarray, threshold: float) -> np.ndarray:
     largest = maps.max(axis=tuple(range(1, maps.ndim)), keepdims=True)
-    return (maps > threshold * largest) & (largest > 0)
+    return maps > threshold * largest  # never where the largest is not positive
 
 
 def _check_classes(labels: np.ndarray, classes: int) -> None:

@@ -36,7 +36,7 @@ def fold(graph: Graph) -> Graph:
 def norm_coefficients(layer: Any, dtype: Any) -> tuple[Tensor, Tensor]:
     """A batch norm's `s = gamma / sqrt(var + epsilon)` and `t = beta - s mean`."""
     variance = ops.cast(layer.moving_variance, dtype)
-    scale = ops.rsqrt(variance + layer.epsilon)
+    scale = 1 / ops.sqrt(variance + layer.epsilon)  # some processors only estimate rsqrt
     if layer.scale:
         scale = scale * ops.cast(layer.gamma, dtype)
     shift = -scale * ops.cast(layer.moving_mean, dtype)

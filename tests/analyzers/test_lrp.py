@@ -181,6 +181,15 @@ def test_placement_by_the_caller():
         _rules("lrp.epsilon", model, epsilon=-1)
 
 
+def test_rule_of_batch_norms_has_two_names_of_which_one_is_given():
+    x = keras.Input((4,))
+    y = layers.Dense(3, activation="relu")(x)
+    model = keras.Model(x, layers.Dense(2)(layers.BatchNormalization()(layers.Concatenate()([y, x]))))
+    assert _rules("lrp.z", model, bn_rule="Flat") == _rules("lrp.z", model, bn_layer_rule="Flat")
+    with pytest.raises(ArgumentError, match="two names of one argument"):
+        _rules("lrp.z", model, bn_rule="Flat", bn_layer_rule="Flat")
+
+
 def test_several_layers_touch_the_input():
     x = keras.Input((8, 8, 3))
     h = layers.Concatenate()([layers.Conv2D(2, 1, name="a")(x), layers.Conv2D(2, 1, name="b")(x)])

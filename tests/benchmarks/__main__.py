@@ -3,10 +3,10 @@
 import argparse
 import sys
 
-from tests.benchmarks import speed
+from tests.benchmarks import faithfulness, speed
 
 # TensorFlow must not be imported in this process: see `subprocesses.py`.
-COMMANDS = {"speed": speed}
+COMMANDS = {"faithfulness": faithfulness, "speed": speed}
 
 
 def main(arguments: list[str] | None = None) -> int:

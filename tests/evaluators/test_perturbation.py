@@ -126,16 +126,15 @@ def test_a_model_that_looks_at_one_region(spatial, size, window, number: int, ax
     assert last.aopc[-1] == pytest.approx(score / (steps + 1))
 
 
-def test_equal_regions_go_in_reading_order() -> None:
-    x = np.ones((1, 4, 6, 1))
-    model = Linear(np.arange(24.0).reshape(4, 6, 1))
-    for order in ("morf", "lerf"):
-        model.asked.clear()
-        region_perturbation(
-            model, x, np.ones((1, 4, 6)), region_size=(2, 3), order=order, sampler=ZERO, target=0
-        )
-        replaced = (model.asked[1][0] == 0)[..., 0]
-        assert replaced[:2, :3].all() and replaced.sum() == 6
+@pytest.mark.parametrize("order", ["morf", "lerf"])
+def test_equal_regions_go_in_reading_order(order: str) -> None:
+    model = Linear(np.ones((8, 10, 1)))
+    x, maps = np.ones((1, 8, 10, 1)), np.tile([1.0, 1.0, 2.0, 2.0, 3.0], (1, 8, 2))
+    region_perturbation(model, x, maps, region_size=1, order=order, sampler=ZERO, target=0)
+    replaced = (np.concatenate(model.asked[1:])[:80, ..., 0] == 0).reshape(80, 80)
+    steps = 80 - replaced.sum(axis=0)  # at which each pixel was replaced, from 0 on
+    values = maps.ravel() if order == "lerf" else -maps.ravel()
+    assert steps.tolist() == [sum(values < v) + sum(values[:i] == v) for i, v in enumerate(values)]
 
 
 # --- What holds for every model ------------------------------------------------------------------
