@@ -12,9 +12,9 @@ import keras
 import numpy as np
 
 from innexplain.analyzers.core import Core, Request, Result, Rows, total
-from innexplain.analyzers.inputs import batches_of, is_dataset
 from innexplain.composites import Assignment
 from innexplain.errors import ArgumentError, InnexplainWarning, InputError
+from innexplain.graph.inputs import batches_of, is_dataset
 from innexplain.numerics import narrow
 from innexplain.rules import ReLURule
 

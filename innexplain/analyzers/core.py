@@ -7,15 +7,14 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops, tree
 
-from innexplain.analyzers.inputs import check_arrays, flatten_inputs
 from innexplain.backward import BackwardModel, fixed_batch, naming_failures
 from innexplain.composites import GRADIENT, Assignment, Composite
-from innexplain.errors import GraphError, InputError
+from innexplain.errors import GraphError
 from innexplain.graph.canonical import Canonical, canonical
+from innexplain.graph.inputs import check_arrays, flatten_inputs, rows_of
 from innexplain.graph.step import Entry, Graph, Step
 from innexplain.graph.trace import opaque_graph, trace
 from innexplain.graph.view import run_forward
@@ -167,11 +166,7 @@ class Core:
 
     def rows(self, arrays: Rows) -> Rows:
         """One array an entry: the model's inputs, and the embeddings that stand in for tokens."""
-        rows = list(arrays)
-        for entry in self.entries:
-            if entry.embedding is not None:
-                rows.append(_embed(entry, arrays[entry.origin]))
-        return rows
+        return rows_of(arrays, self.entries)
 
     def take(self, rows: Rows, explained: Rows) -> Rows:
         """Rows with the explained entries replaced."""
@@ -255,25 +250,6 @@ class Core:
             if self._fixed and n < size:
                 block = [np.concatenate([a, np.repeat(a[-1:], size - n, axis=0)]) for a in block]
             yield block[:-1], block[-1], n
-
-
-def _embed(entry: Entry, tokens: np.ndarray) -> np.ndarray:
-    step = entry.embedding
-    if step is None:
-        raise InputError(f"{entry.name} is no embedding")
-    vocabulary = step.operation.input_dim
-    if (tokens % 1).any():
-        raise InputError(
-            f"Input {entry.name!r} must hold tokens, whole numbers. Received: {tokens[tokens % 1 != 0][0]}"
-        )
-    if tokens.size and not (tokens.min() >= 0 and tokens.max() < vocabulary):
-        raise InputError(
-            f"Tokens of input {entry.name!r} must lie between 0 and {vocabulary - 1}, the vocabulary of "
-            f"{step}. Received: from {tokens.min()} to {tokens.max()}."
-        )
-    with keras.StatelessScope():
-        embedded = step.function(ops.convert_to_tensor(tokens))[0]
-    return ops.convert_to_numpy(embedded).astype(entry.value.dtype)
 
 
 def _no_graph(name: str, model: Any) -> str:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from innexplain.arguments import check_choice
 from innexplain.cli.classes import check_count, read_class_names, read_labels
-from innexplain.cli.folders import check_folder, make_folder
+from innexplain.cli.folders import check_folder
 from innexplain.cli.images import check_images, open_image, to_array
 from innexplain.cli.job import Job
 from innexplain.cli.models import check_model_file, image_input, load_model, output_units
 from innexplain.cli.options import check_analyzer_name, whole_number
+from innexplain.cli.outputs import check_outputs
 from innexplain.cli.preprocess import check_preprocess, preprocessing
 from innexplain.cli.quiet import quiet_keras
 from innexplain.console import write
@@ -44,6 +45,7 @@ example:
   innexplain compare model.keras *.jpg --preprocess resnet50 --output comparison \\
       --analyzers lrp.epsilon,gradient,random
 """
+_WRITTEN = ("report.html", "curves.png", "complexity.png", "maps.png", "table.csv", "numbers.json")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -88,23 +90,38 @@ def run(options: argparse.Namespace, job: Job) -> int:
     """
     folder = check_folder(options.output)
     check_model_file(options.model)
+    check_outputs([folder / name for name in _WRITTEN], [options.model, *options.images])
     check_images(options.images)
     names = read_class_names(options.class_names) if options.class_names is not None else ()
     labels = read_labels(options.labels, len(options.images)) if options.labels is not None else None
     quiet_keras()
-    analyzers = _split(options.analyzers)
+    analyzers = _split("--analyzers", options.analyzers)
     for name in analyzers or ():
         check_analyzer_name(name, "--analyzers")
+    evaluators = _evaluators(options)
     check_preprocess(options.preprocess)
     data = _read(options)
     if names:
         check_count(names, output_units(data.model), options.class_names)
-    make_folder(folder)
     job.if_interrupted = (
         f"what is computed so far is kept in {folder / 'parts'}; the same command goes on from there."
     )
-    found = _compare(options, data, analyzers, labels, folder)
-    report = found.save(folder, names or None, data.pixels)
+    import innexplain
+
+    found = innexplain.compare(
+        data.model,
+        data.x,
+        analyzers,
+        evaluators,
+        labels,
+        folder=folder / "parts",
+        batch_size=options.batch_size,
+        progress=True,
+        channel_axis=data.channel_axis,
+    )
+    # A single unit may have one name, which is none for its two classes.
+    fitting = names if len(names) == found.outputs.shape[1] else None
+    report = found.save(folder, fitting, data.pixels)
     write("\n" + found.table())
     for label, reason in found.refusals.items():
         write(f"\n{label} refused: {reason}")
@@ -128,31 +145,26 @@ def _read(options: argparse.Namespace) -> _Data:
     return _Data(model, stacked, prepare(stacked), asked.channel_axis)
 
 
-def _compare(
-    options: argparse.Namespace, data: _Data, analyzers: list[str] | None, labels: Any, folder: Path
-) -> Any:
-    import innexplain
-    from innexplain.comparison import RegionPerturbation
+def _evaluators(options: argparse.Namespace) -> list[Any]:
+    """Names, and region perturbation with its settings."""
+    from innexplain.comparison.choosing import DEFAULT_EVALUATORS
+    from innexplain.comparison.evaluations import KINDS, RegionPerturbation, StrongFeatures
 
     perturbation = RegionPerturbation(options.region_size, options.steps, repeats=options.repeats)
-    wanted: Any = _split(options.evaluators) or [perturbation.name, "complexity", "completeness"]
-    return innexplain.compare(
-        data.model,
-        data.x,
-        analyzers,
-        [perturbation if name == perturbation.name else name for name in wanted],
-        labels,
-        folder=folder / "parts",
-        batch_size=options.batch_size,
-        progress=True,
-        channel_axis=data.channel_axis,
-    )
+    names = _split("--evaluators", options.evaluators) or DEFAULT_EVALUATORS
+    for name in names:
+        check_choice("--evaluators", name, KINDS)
+    if StrongFeatures.name in names and options.labels is None:
+        raise ArgumentError(
+            f"--evaluators: {StrongFeatures.name} measures accuracy, which needs --labels FILE."
+        )
+    return [perturbation if name == perturbation.name else name for name in names]
 
 
-def _split(text: str | None) -> list[str] | None:
+def _split(option: str, text: str | None) -> list[str] | None:
     if text is None:
         return None
     names = [name.strip() for name in text.split(",") if name.strip()]
-    if not names:
-        raise ArgumentError(f"Expected names separated by commas, received {text!r}.")
+    if not names or len(set(names)) < len(names):
+        raise ArgumentError(f"{option}: expected different names separated by commas, received {text!r}.")
     return names

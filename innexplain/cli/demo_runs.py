@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from innexplain.cli.demo_network import Digits
-from innexplain.cli.table import line, rule
-from innexplain.console import write
+from innexplain.console import table_line, table_rule, write
 from innexplain.errors import InnexplainError
 from innexplain.plots.cells import short_number
 
@@ -106,12 +105,12 @@ def explain_with_all(model: Any, x: np.ndarray) -> list[Run]:
 
     names = innexplain.analyzer_names()
     widths = [max(map(len, (*names, HEADER[0]))), *(max(len(title), 9) for title in HEADER[1:])]
-    write(line(HEADER, widths))
-    write(rule(widths))
+    write(table_line(HEADER, widths))
+    write(table_rule(widths))
     runs = []
     for name in names:
         runs.append(_run(name, model, x))
-        write(line(runs[-1].cells, widths))
+        write(table_line(runs[-1].cells, widths))
     for run in runs:
         if run.refusal is not None:
             write(f"\n{run.name} refused: {run.refusal}")

@@ -21,7 +21,7 @@ from innexplain.cli.models import (
     output_units,
 )
 from innexplain.cli.options import check_analyzer_name, whole_number
-from innexplain.cli.outputs import Explained, check_outputs, describe, write_outputs
+from innexplain.cli.outputs import Explained, check_outputs, describe, output_paths, write_outputs
 from innexplain.cli.preprocess import check_preprocess, preprocessing
 from innexplain.cli.quiet import quiet_keras
 from innexplain.console import write
@@ -114,7 +114,8 @@ def run(options: argparse.Namespace, job: Job) -> int:
     folder = check_folder(options.output)
     check_model_file(options.model)
     stems = output_stems(options.images)
-    check_outputs(folder, stems, [options.model, *options.images])
+    written = [path for stem in stems for path in output_paths(folder, stem)]
+    check_outputs(written, [options.model, *options.images])
     check_images(options.images)
     plan = _plan(options)
     make_folder(folder)

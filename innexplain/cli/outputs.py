@@ -1,9 +1,9 @@
-"""What `innexplain explain` writes and says about one image."""
+"""What `innexplain explain` writes and says about one image; files to read are never written over."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,20 +52,18 @@ def output_paths(folder: Path, stem: str) -> tuple[Path, Path, Path]:
     )
 
 
-def check_outputs(folder: Path, stems: Sequence[str], inputs: Sequence[str]) -> None:
+def check_outputs(written: Iterable[Path], inputs: Sequence[str]) -> None:
     """Refuse to overwrite the model or an image that is still to be read.
 
     Raises:
         OutputPathError: It names the file.
     """
     protected = {Path(path).resolve() for path in inputs}
-    for stem in stems:
-        for path in output_paths(folder, stem):
-            if path.resolve() in protected:
-                raise OutputPathError(
-                    f"Cannot write {path}: it is one of the files to read. "
-                    "Choose another folder with --output."
-                )
+    for path in written:
+        if path.resolve() in protected:
+            raise OutputPathError(
+                f"Cannot write {path}: it is one of the files to read. Choose another folder with --output."
+            )
 
 
 def write_outputs(

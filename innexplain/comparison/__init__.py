@@ -3,12 +3,12 @@
 from innexplain.comparison.evaluations import (
     Completeness,
     Complexity,
-    Evaluator,
     MaxSensitivity,
     Randomisation,
     RegionPerturbation,
     StrongFeatures,
 )
+from innexplain.comparison.evaluator import Evaluator, Findings, Subject
 from innexplain.comparison.result import Comparison
 from innexplain.comparison.running import compare
 
@@ -17,9 +17,11 @@ __all__ = [
     "Completeness",
     "Complexity",
     "Evaluator",
+    "Findings",
     "MaxSensitivity",
     "Randomisation",
     "RegionPerturbation",
     "StrongFeatures",
+    "Subject",
     "compare",
 ]

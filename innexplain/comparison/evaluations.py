@@ -1,14 +1,15 @@
-"""Evaluators as settings: what `compare` runs on the maps of every analyzer."""
+"""The evaluators that `compare` knows by name; each hands its settings to a function of `evaluators/`."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
-from innexplain.errors import ArgumentError, UnknownNameError, nearest
+from innexplain.arguments import check_choice, check_count, check_number
+from innexplain.comparison.evaluator import Evaluator, Findings, Subject
+from innexplain.errors import ArgumentError
 from innexplain.evaluators import (
     entropy,
     gini,
@@ -20,81 +21,24 @@ from innexplain.evaluators import (
     strong_features,
 )
 from innexplain.evaluators.arrays import spatial_maps
-from innexplain.evaluators.perturbation import PerturbationResult
-from innexplain.regions import spatial_shape
+from innexplain.evaluators.perturbation import ORDERS, PerturbationResult, count_steps
+from innexplain.evaluators.randomisation import MODES
+from innexplain.regions import Grid, spatial_shape
 from innexplain.samplers import Sampler
+from innexplain.samplers.base import check_sampler
+from innexplain.samplers.simple import check_values
 
 __all__ = [
+    "KINDS",
     "Completeness",
     "Complexity",
-    "Evaluator",
-    "Findings",
     "MaxSensitivity",
     "Randomisation",
     "RegionPerturbation",
     "StrongFeatures",
-    "Subject",
-    "make_evaluators",
-]  # fmt: skip
+]
 
-
-@dataclass(frozen=True)
-class Subject:
-    """The maps of one analyzer, with all that an evaluator may ask for.
-
-    Args:
-        model: the model, or the predict function.
-        x: the inputs (n, ...).
-        maps: the attributions.
-        analyzer: the analyzer; `None` where only its maps are known.
-        gap: score minus promised sum (n,), where the analyzer promises one.
-        target: the explained class of each sample (n,), or `None` where it is not known.
-        y: true labels, if given.
-        seed: of everything random.
-        batch_size: the most rows in one call of the model.
-        progress: whether to show a progress bar.
-        baseline: earlier findings of the same evaluator, for what does not depend on the maps.
-        channel_axis: of one sample, -1 or 0.
-    """
-
-    model: Any
-    x: np.ndarray
-    maps: np.ndarray
-    analyzer: Any = None
-    gap: np.ndarray | None = None
-    target: np.ndarray | None = None
-    y: np.ndarray | None = None
-    seed: int = 0
-    batch_size: int = 32
-    progress: bool = False
-    baseline: Findings | None = None
-    channel_axis: int = -1
-
-
-@dataclass(frozen=True)
-class Findings:
-    """What an evaluator found: arrays by name, a number an image (n,) or a curve an image (n, L + 1)."""
-
-    values: dict[str, np.ndarray] = field(default_factory=dict)
-    curves: dict[str, np.ndarray] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Evaluator(ABC):
-    """One way to judge maps, with its settings; frozen, so that equal settings give equal results."""
-
-    #: How `compare` and the command line call it.
-    name: ClassVar[str] = ""
-    #: Its columns, each with "higher", "lower" or "" for what is better.
-    columns: ClassVar[dict[str, str]] = {}
-
-    def fitted(self, x: np.ndarray, y: np.ndarray | None, channel_axis: int) -> Evaluator:
-        """The evaluator with settings that depend on the data filled in."""
-        return self
-
-    @abstractmethod
-    def evaluate(self, subject: Subject) -> Findings:
-        """Judge the maps of one analyzer."""
+_BETTER = {"morf": "higher", "lerf": "lower", "random": ""}
 
 
 @dataclass(frozen=True)
@@ -102,25 +46,41 @@ class RegionPerturbation(Evaluator):
     """AOPC, see `innexplain.evaluators.region_perturbation`; the random order is computed only once.
 
     Args:
-        region_size: edge of a region; `None` for 9 in inputs of 100 pixels and more, and about a tenth
-            of the shorter side in smaller ones.
+        region_size: edge of a region; `None` (default) for 9 in inputs of 100 pixels and more, and about a
+            tenth of the shorter side in smaller ones.
         steps, order, sampler, repeats: as there.
     """
 
     name = "region_perturbation"
     columns: ClassVar[dict[str, str]] = {"AOPC": "higher", "AOPC - random": "higher"}
+    reading = (
+        "AOPC: how far the score falls, on average over the steps, while region after region is replaced, "
+        "those that a map ranks highest first (order 'lerf': lowest first). AOPC - random: how much further "
+        "than by chance; where the highest go first, a map below zero is worse than none."
+    )
     region_size: Any = None
     steps: int | None = None
     order: str = "morf"
     sampler: Sampler | None = None
     repeats: int = 10
 
-    def fitted(self, x: np.ndarray, y: np.ndarray | None, channel_axis: int) -> RegionPerturbation:
+    def __post_init__(self) -> None:
+        check_choice("order", self.order, ORDERS)
+        check_count("repeats", self.repeats)
+        if self.sampler is not None:
+            check_sampler("sampler", self.sampler)
+        # Least relevant first, a good map keeps the score up; the order of chance says nothing on maps.
+        better = dict.fromkeys(self.columns, _BETTER[self.order])
+        object.__setattr__(self, "columns", better)
+
+    def fitted(self, x: np.ndarray, y: np.ndarray | None, channel_axis: int | None) -> RegionPerturbation:
         """With a region size that suits the inputs."""
-        if self.region_size is not None:
-            return self
-        shortest = min(spatial_shape(x.shape[1:], channel_axis))
-        return replace(self, region_size=9 if shortest >= 100 else max(1, round(shortest / 10)))
+        shape = spatial_shape(x.shape[1:], channel_axis)
+        size = self.region_size
+        if size is None:
+            size = 9 if min(shape) >= 100 else max(1, round(min(shape) / 10))
+        count_steps(self.steps, len(Grid(shape, size)))
+        return replace(self, region_size=size)
 
     def evaluate(self, subject: Subject) -> Findings:
         """See `Evaluator.evaluate`."""
@@ -129,7 +89,7 @@ class RegionPerturbation(Evaluator):
             random = subject.baseline.curves["random"]
             earlier = PerturbationResult(random, random, "random")
         found = region_perturbation(
-            subject.model,
+            subject.predict,
             subject.x,
             subject.maps,
             region_size=self.region_size,
@@ -159,16 +119,13 @@ class Complexity(Evaluator):
     columns: ClassVar[dict[str, str]] = {
         "PNG bytes": "lower", "JPEG bytes": "lower", "entropy, bits": "lower", "Gini": "higher",
     }  # fmt: skip
+    reading = "Bytes, entropy, Gini: how simple a map is, which says nothing about whether it is right."
 
     def evaluate(self, subject: Subject) -> Findings:
         """See `Evaluator.evaluate`."""
         maps = spatial_maps(subject.maps, subject.x, subject.channel_axis)
-        found = (
-            png_size(maps, channels=False),
-            jpeg_size(maps, channels=False),
-            entropy(maps, channels=False),
-            gini(maps, channels=False),
-        )
+        measures = (png_size, jpeg_size, entropy, gini)
+        found = [measure(maps, channels=False) for measure in measures]
         return Findings(dict(zip(self.columns, found, strict=True)))
 
 
@@ -178,6 +135,7 @@ class Completeness(Evaluator):
 
     name = "completeness"
     columns: ClassVar[dict[str, str]] = {"|gap|": "lower"}
+    reading = "|gap|: how far the sum of a map is from what the method promises; none is a dash."
 
     def evaluate(self, subject: Subject) -> Findings:
         """See `Evaluator.evaluate`."""
@@ -186,7 +144,7 @@ class Completeness(Evaluator):
 
 @dataclass(frozen=True)
 class MaxSensitivity(Evaluator):
-    """How much a map changes when the input hardly does.
+    """How much a map changes when the input hardly does; no number for maps that were given.
 
     Args:
         radius, samples: see `innexplain.evaluators.max_sensitivity`.
@@ -194,8 +152,13 @@ class MaxSensitivity(Evaluator):
 
     name = "max_sensitivity"
     columns: ClassVar[dict[str, str]] = {"max-sensitivity": "lower"}
+    reading = "Max-sensitivity: how far noise that hardly changes an image moves its map, over its length."
     radius: float = 0.02
     samples: int = 10
+
+    def __post_init__(self) -> None:
+        check_number("radius", self.radius, low=0)
+        check_count("samples", self.samples)
 
     def evaluate(self, subject: Subject) -> Findings:
         """See `Evaluator.evaluate`."""
@@ -209,16 +172,17 @@ class MaxSensitivity(Evaluator):
             samples=self.samples,
             seed=subject.seed,
             batch_size=subject.batch_size,
+            neuron_selection=subject.neuron_selection,
         )
         return Findings({"max-sensitivity": found})
 
 
 @dataclass(frozen=True)
 class Randomisation(Evaluator):
-    """How alike the map stays when all layers are randomised: what depends on the model does not stay.
+    """How alike the map stays when layers are randomised; no number for maps that were given.
 
     Args:
-        mode: `"cascading"` (default) or `"independent"`.
+        mode: `"cascading"` (default): when all of them are; `"independent"`: the mean over one at a time.
     """
 
     name = "randomisation"
@@ -226,7 +190,14 @@ class Randomisation(Evaluator):
         "rank corr., randomised": "lower",
         "SSIM, randomised": "lower",
     }
+    reading = (
+        "Rank correlation and SSIM, randomised: how alike a map stays when the network's weights are "
+        "replaced by noise. What stays alike does not tell what the network has learnt."
+    )
     mode: str = "cascading"
+
+    def __post_init__(self) -> None:
+        check_choice("mode", self.mode, MODES)
 
     def evaluate(self, subject: Subject) -> Findings:
         """See `Evaluator.evaluate`."""
@@ -238,7 +209,9 @@ class Randomisation(Evaluator):
             subject.analyzer,
             mode=self.mode,
             seed=subject.seed,
+            neuron_selection=subject.neuron_selection,
             batch_size=subject.batch_size,
+            progress=subject.progress,
         )
         columns = zip(self.columns, (found.rank_correlation, found.ssim), strict=True)
         if self.mode == "cascading":
@@ -256,10 +229,19 @@ class StrongFeatures(Evaluator):
 
     name = "strong_features"
     columns: ClassVar[dict[str, str]] = {"accuracy": "", "only strong": "higher", "without strong": "lower"}
+    reading = (
+        "Accuracy: on whole images; only strong: with nothing but what a map marks as strong; without "
+        "strong: with that replaced."
+    )
     threshold: float = 0.5
     fill: Any = 0.0
 
-    def fitted(self, x: np.ndarray, y: np.ndarray | None, channel_axis: int) -> StrongFeatures:
+    def __post_init__(self) -> None:
+        check_number("threshold", self.threshold, low=0, high=1)
+        if not isinstance(self.fill, Sampler):
+            check_values("fill", self.fill)
+
+    def fitted(self, x: np.ndarray, y: np.ndarray | None, channel_axis: int | None) -> StrongFeatures:
         """Itself, if there are labels."""
         if y is None:
             raise ArgumentError(
@@ -271,12 +253,13 @@ class StrongFeatures(Evaluator):
     def evaluate(self, subject: Subject) -> Findings:
         """See `Evaluator.evaluate`."""
         found = strong_features(
-            subject.model,
+            subject.predict,
             subject.x,
             subject.maps,
             subject.y,
             threshold=self.threshold,
             fill=self.fill,
+            seed=subject.seed,
             batch_size=subject.batch_size,
             channel_axis=subject.channel_axis,
         )
@@ -284,38 +267,8 @@ class StrongFeatures(Evaluator):
         return Findings({name: c.astype("float64") for name, c in zip(self.columns, columns, strict=True)})
 
 
-_KINDS: dict[str, type[Evaluator]] = {
+#: By name.
+KINDS: dict[str, type[Evaluator]] = {
     kind.name: kind
     for kind in (RegionPerturbation, Complexity, Completeness, MaxSensitivity, Randomisation, StrongFeatures)
 }
-
-
-def make_evaluators(
-    given: Any, x: np.ndarray, y: np.ndarray | None, channel_axis: int
-) -> tuple[Evaluator, ...]:
-    """Evaluators from names or instances, fitted to the data.
-
-    Raises:
-        UnknownNameError: no evaluator has such a name.
-        ArgumentError: there is none, or two of one kind.
-    """
-    if given is None:
-        given = ("region_perturbation", "complexity", "completeness")
-    if isinstance(given, (str, Evaluator)):
-        given = [given]
-    made = [_make(item) for item in given]
-    names = [e.name for e in made]
-    if not made or len(set(names)) < len(names):
-        raise ArgumentError(f"evaluators must be a list of different ones. Received: {names}")
-    return tuple(e.fitted(x, y, channel_axis) for e in made)
-
-
-def _make(item: Any) -> Evaluator:
-    if isinstance(item, Evaluator):
-        return item
-    if not isinstance(item, str) or item not in _KINDS:
-        raise UnknownNameError(
-            f"There is no evaluator {item!r}.{nearest(item, _KINDS)} Expected one of "
-            f"{', '.join(_KINDS)}, or an instance of a class of innexplain.comparison."
-        )
-    return _KINDS[item]()

@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from innexplain import plots
+from innexplain.arguments import check_count
 from innexplain.comparison.evaluations import Complexity
-from innexplain.errors import ArgumentError
+from innexplain.errors import ArgumentError, InputError
+from innexplain.evaluators.arrays import spatial_maps
+from innexplain.plots.cells import short_number
+from innexplain.regions import spatial_shape
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from innexplain.comparison.result import Comparison
 
-__all__ = ["class_label", "complexity_figure", "curves_figure", "drawable", "maps_figure"]
+__all__ = ["complexity_figure", "curves_figure", "figures_of", "maps_figure"]
 
 
 def curves_figure(found: Comparison) -> Figure:
@@ -35,38 +39,60 @@ def curves_figure(found: Comparison) -> Figure:
 def complexity_figure(found: Comparison) -> Figure:
     """See `Comparison.plot_complexity`."""
     values = {name: found.values(name) for name in Complexity.columns}
-    if not any(values.values()):
+    if not all(values.values()):
         raise ArgumentError(_missing("complexity", found))
     return plots.boxes(values, title="How complex are the maps?")
 
 
+def figures_of(found: Comparison, names: Any = None, images: Any = None) -> dict[str, Figure]:
+    """Every picture that can be drawn of a comparison, by the stem of its file."""
+    figures = {}
+    if found.curves():
+        figures["curves"] = curves_figure(found)
+    if all(found.values(name) for name in Complexity.columns):
+        figures["complexity"] = complexity_figure(found)
+    if _spatial_rank(found) <= 2:
+        figures["maps"] = maps_figure(found, names=names, images=images)
+    return figures
+
+
+def _spatial_rank(found: Comparison) -> int:
+    """How many axes a map has: 1 of tables and signals, 2 of images, 3 of volumes, which are not drawn."""
+    return len(spatial_shape(found.x.shape[1:], found.channel_axis))
+
+
 def maps_figure(found: Comparison, most: int = 8, names: Any = None, images: Any = None) -> Figure:
     """See `Comparison.plot_maps`."""
-    shown = slice(0, most)
-    labels = []
-    for i, target in enumerate(found.target[shown]):
-        p = found.outputs[i, target]
-        true = "" if found.y is None else f"\ntrue {class_label(found.y[i], names)}"
-        labels.append(f"{class_label(target, names)}\noutput {p:.3f}{true}")
+    check_count("most", most)
+    pictures = found.x if images is None else np.asarray(images)
+    if len(pictures) != len(found.x):
+        raise InputError(f"images must be {len(found.x)}, one an input. Received: {len(pictures)}")
+    kind = "image" if _spatial_rank(found) == 2 else "table" if found.x.ndim == 2 else "signal"
     return plots.gallery(
-        (found.x if images is None else np.asarray(images))[shown],
-        {label: maps[shown] for label, maps in found.maps.items()},
-        labels,
-        channel_axis=found.channel_axis,
+        pictures[:most],
+        {label: spatial_maps(maps, found.x, found.channel_axis)[:most] for label, maps in found.maps.items()},
+        _row_labels(found, most, names),
+        kind=kind,
+        channel_axis=-1 if found.channel_axis is None else found.channel_axis,
     )
 
 
-def drawable(found: Comparison) -> bool:
-    """Whether a gallery can show the inputs: images, signals and tables."""
-    return found.x.ndim in (2, 3, 4)
-
-
-def class_label(index: Any, names: Any = None) -> str:
-    """A class by name if there are names, else by number."""
-    index = int(index)
-    if names is not None and np.size(names) > index:
-        return str(names[index]).split(",")[0]
-    return f"class {index}"
+def _row_labels(found: Comparison, most: int, names: Any) -> list[str]:
+    """What is explained of each image, how sure the model is of it, and what would be true."""
+    classes = found.outputs.shape[1]
+    if names is None:
+        names = [f"class {index}" for index in range(classes)]
+    if len(names) != classes:
+        raise InputError(f"names must be {classes}, one a class. Received: {len(names)}")
+    short = [str(name).split(",")[0] for name in names]
+    labels = [
+        f"{short[target]}\noutput {short_number(found.outputs[i, target])}"
+        for i, target in enumerate(found.target[:most])
+    ]
+    if found.y is None:
+        return labels
+    true = [short[label] if 0 <= label < classes else f"class {label}" for label in found.y]
+    return [f"{label}\ntrue {name}" for label, name in zip(labels, true, strict=False)]
 
 
 def _missing(evaluator: str, found: Comparison) -> str:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from innexplain.comparison.evaluations import Evaluator, Findings
+from innexplain.comparison.evaluator import Evaluator, Findings
+from innexplain.console import table_line, table_rule
 from innexplain.plots.cells import short_number
 from innexplain.plots.saving import save_text
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Comparison", "Entry"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Entry:
     """What was found out about one analyzer.
 
@@ -45,8 +46,12 @@ class Entry:
         """Every number found, by column, one an image."""
         return {name: array for found in self.findings.values() for name, array in found.values.items()}
 
+    def curves(self) -> dict[str, np.ndarray]:
+        """Every curve found, by name, one an image."""
+        return {name: array for found in self.findings.values() for name, array in found.curves.items()}
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Comparison:
     """The result of `innexplain.compare`; `print` shows its table.
 
@@ -58,6 +63,7 @@ class Comparison:
         evaluators: what was run.
         entries: one an analyzer.
         channel_axis: of one sample.
+        seed: of the evaluators' noise.
     """
 
     x: np.ndarray
@@ -66,7 +72,8 @@ class Comparison:
     y: np.ndarray | None
     evaluators: tuple[Evaluator, ...]
     entries: tuple[Entry, ...]
-    channel_axis: int = -1
+    channel_axis: int | None = -1
+    seed: int = 0
 
     @property
     def maps(self) -> dict[str, np.ndarray]:
@@ -90,12 +97,8 @@ class Comparison:
 
     def curves(self, name: str = "AOPC - random") -> dict[str, np.ndarray]:
         """Curves by analyzer, (n, L + 1): `"scores"`, `"random"` or `"AOPC - random"`."""
-        found = {}
-        for entry in self.entries:
-            for findings in entry.findings.values():
-                if name in findings.curves:
-                    found[entry.label] = findings.curves[name]
-        return found
+        found = {e.label: e.curves().get(name) for e in self.entries}
+        return {label: array for label, array in found.items() if array is not None}
 
     def rows(self) -> list[dict[str, Any]]:
         """One dict an analyzer: its label, seconds, and mean and standard deviation of every column."""
@@ -122,17 +125,18 @@ class Comparison:
         body = []
         for row in self.rows():
             numbers = [_cell(row[name], row[f"{name} sd"]) for name in self.columns]
+            numbers.append(_cell(row["seconds"]))
             if row["refusal"] is not None:
                 numbers[0] = "refused"
-            body.append([row["analyzer"], *numbers, _cell(row["seconds"])])
+            body.append([row["analyzer"], *numbers])
         return header, body
 
     def table(self) -> str:
         """The comparison as text: mean +- standard deviation over images; `^` more is better, `v` less."""
         header, body = self.cells()
         widths = [max(len(row[i]) for row in [header, *body]) for i in range(len(header))]
-        lines = [_line(header, widths), "  ".join("-" * w for w in widths)]
-        return "\n".join([*lines, *(_line(row, widths) for row in body)])
+        lines = [table_line(header, widths), table_rule(widths)]
+        return "\n".join([*lines, *(table_line(row, widths) for row in body)])
 
     def __str__(self) -> str:
         return self.table()
@@ -149,19 +153,21 @@ class Comparison:
         return stream.getvalue()
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
-        """Settings, rows, and the numbers of every image as JSON; written to a file if one is named."""
-        images = {
-            entry.label: {name: [_plain(v) for v in array] for name, array in entry.values().items()}
-            for entry in self.entries
-        }
+        """Settings, rows, the numbers of every image, and mean curves as JSON; written to a file if named.
+
+        What is no number (NaN, infinity) is null.
+        """
         found = {
             "images": len(self.x),
             "target": self.target.tolist(),
+            "y": None if self.y is None else self.y.tolist(),
+            "seed": self.seed,
             "evaluators": [repr(e) for e in self.evaluators],
             "analyzers": self.rows(),
-            "per_image": images,
+            "per_image": {e.label: _lists(e.values()) for e in self.entries},
+            "mean_curves": {e.label: _lists(_means(e.curves())) for e in self.entries},
         }
-        text = json.dumps(found, indent=1)
+        text = json.dumps(found, indent=1, allow_nan=False)
         if path is not None:
             save_text(text + "\n", path)
         return text
@@ -215,12 +221,15 @@ def _plain(value: Any) -> float | None:
     return number if np.isfinite(number) else None
 
 
+def _means(curves: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: array.mean(axis=0) for name, array in curves.items()}
+
+
+def _lists(arrays: Mapping[str, np.ndarray]) -> dict[str, list[float | None]]:
+    return {name: [_plain(v) for v in array] for name, array in arrays.items()}
+
+
 def _cell(mean: float | None, spread: float | None = None) -> str:
     if mean is None:
         return "-"
     return short_number(mean) + ("" if spread is None else f" +- {short_number(spread)}")
-
-
-def _line(cells: list[str], widths: list[int]) -> str:
-    first, *others = zip(cells, widths, strict=True)
-    return "  ".join([first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]).rstrip()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-import zipfile
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,76 +13,115 @@ from typing import Any
 import keras
 import numpy as np
 
-from innexplain.plots.saving import replacing
+from innexplain.evaluators.predictions import Predict
+from innexplain.plots.saving import make_folder, replacing
 
-__all__ = ["Store", "fingerprint", "model_fingerprint"]
+__all__ = ["Store", "file_name", "fingerprint", "model_fingerprint"]
+
+_DIGEST = 32  # characters of a fingerprint
+_PROBED = 8  # samples that tell one function from another
 
 
 class Store:
     """Arrays by name in a folder, each with a fingerprint of what it was computed from.
 
+    A part is written whole or not at all.  It starts with the fingerprint and a digest of the rest, which
+    holds the arrays: so nothing of a damaged file is ever looked into.
+
     Args:
-        folder: where files go, made when the first one is written; `None` keeps nothing.
+        folder: where files go, made at once; `None` keeps nothing.
+
+    Raises:
+        OutputPathError: the folder cannot be made.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder
+        if folder is not None:
+            make_folder(folder)
 
     def get(self, name: str, key: str, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
         """The arrays of a name: read if they are there and of this key, else computed and written.
 
         Files that are damaged, or were computed from something else, are computed anew.
         """
-        found = self._read(name, key)
+        if self.folder is None:
+            return compute()
+        path = self.folder / f"{name}.part"
+        found = _read(path, key)
         if found is None:
             found = compute()
-            self._write(name, key, found)
+            _write(path, key, found)
         return found
 
-    def _path(self, name: str) -> Path:
-        return Path(self.folder or ".") / f"{name}.npz"
 
-    def _read(self, name: str, key: str) -> dict[str, np.ndarray] | None:
-        if self.folder is None:
-            return None
-        try:
-            with np.load(self._path(name), allow_pickle=False) as file:
-                arrays = {field: file[field] for field in file.files}
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            return None
-        return arrays if str(arrays.pop("key", "")) == key else None
+def _read(path: Path, key: str) -> dict[str, np.ndarray] | None:
+    try:
+        content = memoryview(path.read_bytes())
+    except OSError:
+        return None
+    head, body = content[: 2 * _DIGEST], content[2 * _DIGEST :]
+    if head != (key + _digest(body)).encode():
+        return None
+    with np.load(io.BytesIO(body), allow_pickle=False) as file:
+        return {field: file[field] for field in file.files}
 
-    def _write(self, name: str, key: str, arrays: dict[str, np.ndarray]) -> None:
-        if self.folder is None:
-            return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with replacing(self._path(name)) as temporary, open(temporary, "wb") as stream:
-            fields: dict[str, Any] = {"key": np.array(key), **arrays}
-            np.savez(stream, **fields)
+
+def _write(path: Path, key: str, arrays: dict[str, np.ndarray]) -> None:
+    stream = io.BytesIO()
+    fields: dict[str, Any] = {**arrays}
+    np.savez(stream, **fields)
+    body = stream.getbuffer()
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        file.write((key + _digest(body)).encode())
+        file.write(body)
+
+
+def _digest(*chunks: bytes | memoryview) -> str:
+    digest = hashlib.blake2b(digest_size=_DIGEST // 2)
+    for chunk in chunks:
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def file_name(label: str) -> str:
+    """A label as part of a file name, different for different labels.
+
+    >>> file_name("lrp.epsilon"), file_name("norm 2") == file_name("norm_2")
+    ('lrp.epsilon', False)
+    """
+    plain = re.sub(r"[^A-Za-z0-9_.-]", "_", label)[:60].strip(".")
+    # Not every file system tells names apart that differ only in case.
+    return plain if plain == label.lower() else f"{plain}-{fingerprint(label)[:8]}"
 
 
 def fingerprint(*parts: Any) -> str:
-    """A digest of arrays and of anything with a telling `str`.
+    """A digest of arrays and of anything with a telling `repr`.
 
     >>> fingerprint(np.zeros(2), "a") == fingerprint(np.zeros(2), "b")
     False
     """
-    digest = hashlib.blake2b(digest_size=16)
+    chunks = []
     for part in parts:
         if isinstance(part, np.ndarray):
-            digest.update(f"{part.dtype}{part.shape}".encode())
-            digest.update(np.ascontiguousarray(part).tobytes())
+            chunks += [f"{part.dtype}{part.shape}".encode(), np.ascontiguousarray(part).tobytes()]
         else:
-            digest.update(repr(part).encode())
-    return digest.hexdigest()
+            chunks.append(repr(part).encode() + b"\n")
+    return _digest(*chunks)
 
 
-def model_fingerprint(model: Any, outputs: np.ndarray) -> str:
+def model_fingerprint(model: Any, predict: Predict, x: np.ndarray) -> str:
     """A digest of a Keras model's layers and weights; of any other function, of what it answers."""
-    if not isinstance(model, keras.Model):
-        return fingerprint(np.round(outputs, 6))
-    try:
-        config = json.dumps(keras.saving.serialize_keras_object(model), sort_keys=True, default=str)
-    except (NotImplementedError, TypeError, ValueError):  # a subclassed model without a config
-        config = type(model).__name__
-    return fingerprint(config, *[keras.ops.convert_to_numpy(w) for w in model.weights])
+    weights: list[Any] = []
+    config = type(model).__name__
+    if isinstance(model, keras.Model):
+        weights = [keras.ops.convert_to_numpy(w) for w in model.weights]
+        try:
+            config = json.dumps(keras.saving.serialize_keras_object(model), sort_keys=True, default=str)
+            return fingerprint(config, *weights)
+        except (NotImplementedError, TypeError, ValueError):  # a subclassed model without a config
+            pass
+    # Answers to x alone may be saturated: networks that differ answer ones and zeros alike.
+    some = x[:_PROBED]
+    shuffled = np.random.default_rng(0).permuted(some.reshape(len(some), -1), axis=1).reshape(some.shape)
+    return fingerprint(config, *weights, *(np.round(predict(part), 5) for part in (some, shuffled)))

@@ -9,7 +9,7 @@ import numpy as np
 from innexplain.errors import ArgumentError, InputError
 from innexplain.regions import channel_position, spatial_shape
 
-__all__ = ["check_inputs", "check_labels", "lone_maps", "spatial_maps"]
+__all__ = ["check_classes", "check_inputs", "check_labels", "lone_maps", "spatial_maps"]
 
 
 def check_inputs(x: Any, what: str = "x") -> np.ndarray:
@@ -131,6 +131,19 @@ def check_labels(y: Any, n: int) -> np.ndarray:
             f"y must be {n} class indices, one a sample. Received: dtype {labels.dtype}, shape {labels.shape}"
         )
     return labels.astype("int64")
+
+
+def check_classes(labels: np.ndarray, classes: int) -> None:
+    """Refuse labels that are no class of the model.
+
+    Raises:
+        ArgumentError: one is out of range.
+    """
+    wrong = labels[(labels < 0) | (labels >= classes)]
+    if wrong.size:
+        raise ArgumentError(
+            f"y must lie between 0 and {classes - 1}: the model has {classes} outputs. Received: {wrong[0]}"
+        )
 
 
 def _several(x: Any) -> bool:

@@ -18,7 +18,7 @@ from innexplain.regions import Grid, channel_position, spatial_shape
 from innexplain.samplers import Sampler, UniformSampler
 from innexplain.samplers.base import check_sampler, content_for
 
-__all__ = ["ORDERS", "PerturbationResult", "region_perturbation"]
+__all__ = ["ORDERS", "PerturbationResult", "count_steps", "region_perturbation"]
 
 #: Which regions go first: the most relevant, the least relevant, or any.
 ORDERS = ("morf", "lerf", "random")
@@ -126,9 +126,10 @@ def region_perturbation(
     check_count("batch_size", batch_size)
     grid = Grid(spatial_shape(x.shape[1:], channel_axis), region_size)
     sampler = UniformSampler() if sampler is None else check_sampler("sampler", sampler)
+    steps = count_steps(steps, len(grid))
     plan = _Plan(
-        x, grid, _steps(steps, len(grid)), sampler.fitted(x, channel_axis), check_count("repeats", repeats),
-        check_seed(seed), channel_axis,
+        x, grid, steps, sampler.fitted(x, channel_axis), check_count("repeats", repeats), check_seed(seed),
+        channel_axis,
     )  # fmt: skip
     predict = predictor(model)
     outputs = predict_all(predict, x, batch_size)
@@ -231,7 +232,12 @@ def _aopc(scores: np.ndarray) -> np.ndarray:
     return np.cumsum(drops, axis=1) / np.arange(1, scores.shape[1] + 1)
 
 
-def _steps(steps: Any, regions: int) -> int:
+def count_steps(steps: Any, regions: int) -> int:
+    """L, how many of the regions are replaced: as asked for, or 100, or all where there are fewer.
+
+    Raises:
+        ArgumentError: it is no count, or there are not so many regions.
+    """
     if steps is None:
         return min(_STEPS, regions)
     if check_count("steps", steps) > regions:

@@ -10,7 +10,7 @@ import numpy as np
 
 from innexplain.arguments import check_count, check_number, check_seed
 from innexplain.errors import ArgumentError
-from innexplain.evaluators.arrays import check_inputs, check_labels, spatial_maps
+from innexplain.evaluators.arrays import check_classes, check_inputs, check_labels, spatial_maps
 from innexplain.evaluators.predictions import Predict, predict_all, predictor
 from innexplain.randomness import sample_rng
 from innexplain.regions import channel_position
@@ -162,8 +162,4 @@ def _check_classes(labels: np.ndarray, classes: int) -> None:
             "Accuracy needs an output for each class, and the model gives one. Give a function with a column "
             "a class, such as lambda x: numpy.concatenate([1 - f(x), f(x)], axis=1)."
         )
-    wrong = labels[(labels < 0) | (labels >= classes)]
-    if wrong.size:
-        raise ArgumentError(
-            f"y must lie between 0 and {classes - 1}: the model has {classes} outputs. Received: {wrong[0]}"
-        )
+    check_classes(labels, classes)

@@ -96,7 +96,8 @@ def _behind(before: Step, norm: Step, value: Value | None) -> LinearPart | None:
     if part is None or part.out_axes is None or not _same_axis(norm, part):
         return None
     layer = norm.operation
-    adjusted = replace(part, adjust=(*part.adjust, _scale_outputs(part, layer)), direct_map=None)
+    adjust = (*part.adjust, _scale_outputs(part, layer))
+    adjusted = replace(part, adjust=adjust, norms=(*part.norms, layer), direct_map=None)
     if part.direct_map is None and _larger(value, part):
         return replace(adjusted, direct_map=lambda x: part.apply(x, adjusted.weights(x)[0]))
 
@@ -129,7 +130,8 @@ def _ahead(step: Step, after: Step) -> LinearPart | None:
     def direct(x: Tensor) -> Tensor:
         return part.direct(x * _over_channels(norm_coefficients(layer, x.dtype)[0], part, len(x.shape)))
 
-    return replace(part, adjust=(*part.adjust, _scale_inputs(part, layer)), direct_map=direct)
+    adjust = (*part.adjust, _scale_inputs(part, layer))
+    return replace(part, adjust=adjust, norms=(*part.norms, layer), direct_map=direct)
 
 
 def _diagonal(norm: Step) -> Step:

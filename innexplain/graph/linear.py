@@ -32,6 +32,7 @@ class LinearPart:
         in_axes: the axes of the kernel that number the input's channels, `None` if no such axis does.
         out_axes: the axes of the kernel that number the output's channels, likewise.
         adjust: what is done to kernel and bias on the way, in this order: folded batch norms.
+        norms: the layers of these batch norms.
         direct_map: the same map with the adjusted kernel, without computing that kernel: a batch norm
             scales what goes in or comes out, which is less work than scaling the kernel.
     """
@@ -45,6 +46,7 @@ class LinearPart:
     in_axes: tuple[int, ...] | None = None
     out_axes: tuple[int, ...] | None = None
     adjust: tuple[Adjustment, ...] = ()
+    norms: tuple[Any, ...] = ()
     direct_map: Callable[[Tensor], Tensor] | None = None
 
     def kernel(self, dtype: Any = None) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -79,7 +80,7 @@ def boxes(values: Mapping[str, Mapping[str, Any]], *, title: str | None = None) 
         A `matplotlib.figure.Figure`.
 
     Raises:
-        InputError: there is nothing to draw.
+        InputError: there is nothing to draw, or an array is not (n,).
 
     >>> figure = boxes({"entropy": {"gradient": [1.0, 2.0], "random": [5.0, 6.0]}})
     >>> figure.axes[0].get_xlabel()
@@ -87,35 +88,49 @@ def boxes(values: Mapping[str, Mapping[str, Any]], *, title: str | None = None) 
     """
     from matplotlib.figure import Figure
 
-    if not values or not all(values.values()):
+    arrays = {
+        measure: {name: _numbers(v, f"{measure} of {name}") for name, v in methods.items()}
+        for measure, methods in values.items()
+    }
+    if not arrays or not all(arrays.values()):
         raise InputError("boxes: expected at least one measure of at least one method, received none.")
-    most = max(len(methods) for methods in values.values())
-    size = (2.0 + 2.3 * len(values), 1.1 + 0.3 * most)
+    names = list(dict.fromkeys(name for methods in arrays.values() for name in methods))
+    size = (2.0 + 2.3 * len(arrays), 1.1 + 0.3 * len(names))
     figure = Figure(figsize=(max(size[0], 5.0), size[1]), layout="constrained")
-    panels = figure.subplots(1, len(values), squeeze=False)[0]
-    for number, (axes, (measure, methods)) in enumerate(zip(panels, values.items(), strict=True)):
-        places = np.arange(len(methods), 0, -1)
-        arrays = [finite_array(v, f"{measure} of {name}") for name, v in methods.items()]
-        drawn = axes.boxplot(
-            arrays, positions=places, orientation="horizontal", widths=0.6, patch_artist=True
-        ) if _orients(axes) else axes.boxplot(
-            arrays, positions=places, vert=False, widths=0.6, patch_artist=True
-        )  # fmt: skip
-        for index, box in enumerate(drawn["boxes"]):
-            box.set(facecolor=_style(index)[0], alpha=0.55, linewidth=0.7)
-        for line in drawn["medians"]:
-            line.set(color="black", linewidth=1.2)
-        axes.set_yticks(places, list(methods) if number == 0 else [""] * len(methods), fontsize=9)
+    panels = figure.subplots(1, len(arrays), sharey=True, squeeze=False)[0]
+    for axes, (measure, methods) in zip(panels, arrays.items(), strict=True):
+        _draw_boxes(axes, methods, names)
         _label(axes, measure, "", None)
+    panels[0].set_yticks(np.arange(len(names), 0, -1), names, fontsize=9)
     if title:
         figure.suptitle(title, fontsize=11)
     return figure
 
 
+def _draw_boxes(axes: Any, methods: Mapping[str, np.ndarray], names: list[str]) -> None:
+    """A method has its place and its colour in every panel, also where another one is missing."""
+    rows = [names.index(name) for name in methods]
+    places = [len(names) - row for row in rows]
+    lying = {"orientation": "horizontal"} if _orients(axes) else {"vert": False}
+    drawn = axes.boxplot(
+        list(methods.values()), positions=places, widths=0.6, patch_artist=True, manage_ticks=False, **lying
+    )
+    for row, box in zip(rows, drawn["boxes"], strict=True):
+        box.set(facecolor=_style(row)[0], alpha=0.55, linewidth=0.7)
+    for line in drawn["medians"]:
+        line.set(color="black", linewidth=1.2)
+    axes.set_ylim(0.4, len(names) + 0.6)
+
+
+def _numbers(values: Any, what: str) -> np.ndarray:
+    array = finite_array(values, what)
+    if array.ndim != 1:
+        raise InputError(f"boxes: expected {what} to be numbers of images, (n,), received {array.shape}.")
+    return array
+
+
 def _orients(axes: Any) -> bool:
     """Whether this matplotlib (3.10 and later) knows `orientation=` in place of `vert=`."""
-    import inspect
-
     return "orientation" in inspect.signature(axes.boxplot).parameters
 
 

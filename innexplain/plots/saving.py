@@ -17,7 +17,21 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from PIL.Image import Image
 
-__all__ = ["replacing", "save_array", "save_figure", "save_image", "save_text"]
+__all__ = ["make_folder", "replacing", "save_array", "save_figure", "save_image", "save_text"]
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, where they are missing.
+
+    Raises:
+        OutputPathError: If it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputPathError(
+            f"Cannot write to the folder {folder}: {error.strerror or error}. Choose another one."
+        ) from error
 
 
 @contextmanager

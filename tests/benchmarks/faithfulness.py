@@ -20,21 +20,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS), choices=NETWORKS)
     parser.add_argument("--images", type=int, default=30, help="images of MNIST and CIFAR-10")
     parser.add_argument("--repeats", type=int, default=10, help="draws of noise")
+    parser.add_argument("--sampler", default="UniformSampler", help="a class of innexplain.samplers")
     parser.add_argument("--output", help="folder for the reports")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare and print."""
     import innexplain
+    from innexplain import samplers
     from innexplain.comparison import RegionPerturbation
 
+    sampler = getattr(samplers, arguments.sampler)()
     for name in arguments.networks:
         start = time.perf_counter()
         model, x, y = _load(name, arguments.images)
-        perturbation = RegionPerturbation(REGIONS[name], repeats=arguments.repeats)
+        perturbation = RegionPerturbation(REGIONS[name], sampler=sampler, repeats=arguments.repeats)
         analyzers = {n: n for n in ("lrp.epsilon", "lrp.alpha_2_beta_1", "deconvnet", "input_t_gradient")}
         for norm in ("inf", 2):
-            analyzers[f"sensitivity, norm {norm}"] = innexplain.create_analyzer("sensitivity", model, norm=norm)
+            made = innexplain.create_analyzer("sensitivity", model, norm=norm)
+            analyzers[f"sensitivity, norm {norm}"] = made
         analyzers["random"] = "random"
         found = innexplain.compare(model, x, analyzers, [perturbation, "complexity"], y, batch_size=64)
         accuracy = float((found.target == y).mean()) if y is not None else float("nan")

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
-from keras import tree
+from keras import ops, tree
 
 from innexplain.errors import InputError
 from innexplain.graph.step import Entry, Graph
 
-__all__ = ["batches_of", "check_arrays", "flatten_inputs", "is_dataset"]
+__all__ = ["batches_of", "check_arrays", "flatten_inputs", "is_dataset", "rows_of"]
 
 Repack = Callable[[list[Any]], Any]
 
@@ -157,3 +158,28 @@ def _check_shape(array: np.ndarray, entry: Entry, where: str) -> None:
     pairs = list(zip(array.shape, expected, strict=True))[1:]
     if any(e is not None and a != e for a, e in pairs):
         raise InputError(f"{where} must have shape {expected} (None is free). Received: {array.shape}")
+
+
+def rows_of(arrays: Sequence[np.ndarray], entries: Sequence[Entry]) -> list[np.ndarray]:
+    """One array an entry: the model's inputs, and the embeddings that stand in for tokens."""
+    embedded = [_embed(e, arrays[e.origin]) for e in entries if e.embedding is not None]
+    return [*arrays, *embedded]
+
+
+def _embed(entry: Entry, tokens: np.ndarray) -> np.ndarray:
+    step = entry.embedding
+    if step is None:
+        raise InputError(f"{entry.name} is no embedding")
+    vocabulary = step.operation.input_dim
+    if (tokens % 1).any():
+        raise InputError(
+            f"Input {entry.name!r} must hold tokens, whole numbers. Received: {tokens[tokens % 1 != 0][0]}"
+        )
+    if tokens.size and not (tokens.min() >= 0 and tokens.max() < vocabulary):
+        raise InputError(
+            f"Tokens of input {entry.name!r} must lie between 0 and {vocabulary - 1}, the vocabulary of "
+            f"{step}. Received: from {tokens.min()} to {tokens.max()}."
+        )
+    with keras.StatelessScope():
+        embedded = step.function(ops.convert_to_tensor(tokens))[0]
+    return ops.convert_to_numpy(embedded).astype(entry.value.dtype)

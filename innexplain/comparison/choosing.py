@@ -1,0 +1,179 @@
+"""What is compared: evaluators and methods from the names, objects and arrays that a caller gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from innexplain.analyzers import Analyzer, analyzer_names
+from innexplain.comparison.evaluations import KINDS
+from innexplain.comparison.evaluator import Evaluator
+from innexplain.errors import ArgumentError, InputError, UnknownNameError, nearest
+from innexplain.evaluators.arrays import spatial_maps
+
+__all__ = ["DEFAULT_ANALYZERS", "DEFAULT_EVALUATORS", "check_methods", "make_evaluators", "name_methods"]
+
+#: What is compared if the caller names nothing: the methods of Samek et al. 2017 and common others.
+DEFAULT_ANALYZERS = (
+    "lrp.epsilon",
+    "lrp.alpha_2_beta_1",
+    "lrp.sequential_preset_a",
+    "deconvnet",
+    "guided_backprop",
+    "sensitivity",
+    "input_t_gradient",
+    "integrated_gradients",
+    "random",
+)
+DEFAULT_EVALUATORS = ("region_perturbation", "complexity", "completeness")
+
+_RESERVED = ("analyzer", "seconds", "refusal")  # columns that every table has
+_WANTED = "a list of names and analyzers, or a dict from labels to names, analyzers or arrays of maps"
+
+
+def make_evaluators(
+    given: Any, x: np.ndarray, y: np.ndarray | None, channel_axis: int | None
+) -> tuple[Evaluator, ...]:
+    """Evaluators from names or objects, fitted to the data.
+
+    Raises:
+        UnknownNameError: no evaluator has such a name.
+        ArgumentError: there is none, two share a name or a column, or one cannot judge these data.
+    """
+    given = DEFAULT_EVALUATORS if given is None else given
+    if isinstance(given, (str, Evaluator)):
+        given = [given]
+    if not isinstance(given, Iterable):
+        raise ArgumentError(f"evaluators must be a list of names and objects. Received: {given!r}")
+    made = [_evaluator(item) for item in given]
+    names = [e.name for e in made]
+    if not made or len(set(names)) < len(names) or "" in names:
+        raise ArgumentError(f"evaluators must be a list of some with names of their own. Received: {names}")
+    columns = [*_RESERVED, *(heading for e in made for c in e.columns for heading in (c, f"{c} sd"))]
+    twice = sorted({c for c in columns if columns.count(c) > 1})
+    if twice:
+        raise ArgumentError(f"Columns of evaluators must have names of their own. Received twice: {twice}")
+    return tuple(e.fitted(x, y, channel_axis) for e in made)
+
+
+def _evaluator(item: Any) -> Evaluator:
+    if isinstance(item, Evaluator):
+        return item
+    if not isinstance(item, str) or item not in KINDS:
+        raise UnknownNameError(
+            f"There is no evaluator {item!r}.{nearest(item, KINDS)} Expected one of "
+            f"{', '.join(KINDS)}, or an object of a class of innexplain.comparison."
+        )
+    return KINDS[item]()
+
+
+def name_methods(analyzers: Any) -> dict[str, Any]:
+    """Labels, and what makes the maps of each: a name, an analyzer or an array.
+
+    Raises:
+        UnknownNameError: no analyzer has such a name.
+        ArgumentError: there is none, or one is named twice or of another type.
+    """
+    analyzers = DEFAULT_ANALYZERS if analyzers is None else analyzers
+    if isinstance(analyzers, (str, Analyzer)):
+        analyzers = [analyzers]
+    if isinstance(analyzers, Mapping):
+        found = {label: _method(label, method) for label, method in analyzers.items()}
+    elif isinstance(analyzers, (list, tuple)):
+        found = {}
+        for method in analyzers:
+            found[_label(method, found)] = method
+    else:
+        raise ArgumentError(f"analyzers must be {_WANTED}. Received: {type(analyzers).__name__}")
+    if not found:
+        raise ArgumentError(f"analyzers must be {_WANTED}, at least one. Received: none")
+    for method in found.values():
+        if isinstance(method, str) and method not in analyzer_names():
+            raise UnknownNameError(
+                f"There is no analyzer {method!r}.{nearest(method, analyzer_names())} "
+                f"Expected one of: {', '.join(analyzer_names())}."
+            )
+    return found
+
+
+def _method(label: Any, method: Any) -> Any:
+    """A value of the dict; arrays of other packages (tensors on the CPU) become arrays of NumPy."""
+    if isinstance(label, str) and isinstance(method, (str, Analyzer)):
+        return method
+    if not isinstance(label, str) or not hasattr(method, "__array__"):
+        raise ArgumentError(
+            f"analyzers must be {_WANTED}. Received: {label!r}: {type(method).__name__}. Of maps that were "
+            "computed elsewhere give the array itself."
+        )
+    return np.asarray(method)
+
+
+def _label(method: Any, taken: dict[str, Any]) -> str:
+    """The name of an analyzer, numbered where it is taken: two of a name may differ in their settings."""
+    if not isinstance(method, (str, Analyzer)):
+        raise ArgumentError(
+            f"analyzers must be {_WANTED}. Received in a list: {type(method).__name__}. Arrays need a label: "
+            "give a dict."
+        )
+    if isinstance(method, str):
+        if method in taken.values():
+            raise ArgumentError(f"The analyzer {method!r} is named twice.")
+        name = method
+    else:
+        name = method.name
+    label, number = name, 2
+    while label in taken:
+        label, number = f"{name} ({number})", number + 1
+    return label
+
+
+def check_methods(
+    methods: dict[str, Any],
+    model: Any,
+    x: np.ndarray,
+    classes: np.ndarray,
+    predicted: np.ndarray,
+    channel_axis: int | None,
+) -> None:
+    """Refuse what is no matter of a method's support for a model, before anything is computed.
+
+    Args:
+        methods: by label.
+        model: the model, or a function.
+        x: the inputs.
+        classes: what is to be explained, (n,).
+        predicted: the predicted classes, (n,).
+        channel_axis: of one sample.
+
+    Raises:
+        InputError: given maps do not fit x.
+        ArgumentError: an analyzer is of another model, or explains another class.
+    """
+    for label, method in methods.items():
+        if isinstance(method, np.ndarray):
+            try:
+                spatial_maps(method, x, channel_axis)
+            except InputError as error:
+                raise InputError(f"The maps of {label!r}: {error}") from error
+        elif not isinstance(model, keras.Model):
+            raise ArgumentError(
+                f"{label!r} needs a Keras model to explain. With a function compare maps that were computed "
+                f"elsewhere, a dict from labels to arrays. Received: {type(model).__name__}"
+            )
+        elif isinstance(method, Analyzer):
+            _check_analyzer(label, method, model, np.array_equal(classes, predicted))
+
+
+def _check_analyzer(label: str, analyzer: Analyzer, model: Any, as_predicted: bool) -> None:
+    if analyzer.model is not model:
+        raise ArgumentError(
+            f"The analyzer {label!r} was made for another model. Make one for the model that is compared on."
+        )
+    if analyzer.core.options.neuron_selection_mode == "max_activation" and not as_predicted:
+        raise ArgumentError(
+            f"The analyzer {label!r} explains the predicted class, and target= asks for another one. Make it "
+            "with neuron_selection_mode='index', which explains the class it is told."
+        )

@@ -1,0 +1,269 @@
+"""Fit patterns over a data set, in one pass."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from innexplain.arguments import check_choice, check_count
+from innexplain.errors import ArgumentError, GraphError, InputError, ModelError
+from innexplain.graph.canonical import canonical
+from innexplain.graph.inputs import batches_of, check_arrays, flatten_inputs, is_dataset, rows_of
+from innexplain.graph.trace import trace
+from innexplain.patterns.moments import merged, pattern
+from innexplain.patterns.patterns import PATTERN_TYPES, Patterns
+from innexplain.patterns.sites import Site, find_sites, fingerprints
+from innexplain.patterns.store import load_arrays, save_arrays
+from innexplain.patterns.sums import Arrays, Sums
+
+__all__ = ["PatternComputer"]
+
+_GROUP = {"relu": "positive", "relu.negative": "negative", "linear": "all"}
+_KIND = "sums of a fit of patterns"
+
+
+class PatternComputer:
+    """Fits patterns: what, in the input of each neuron, carries the signal that the neuron reports.
+
+    For a neuron with `y = w^T x + b`, over all samples and positions,
+
+        a+ = (E+[x y] - E+[x] E+[y]) / (w^T E+[x y] - w^T E+[x] E+[y])
+
+    with E+ over those with y > 0 (`"relu"`), likewise a- over the others (`"relu.negative"`), and a over
+    all (`"linear"`).  Batch norms are folded in first, so that w is the effective filter; of a
+    convolution, x is the receptive field, and zeros that are padded count as zeros.
+
+    Made inside the scope of a `tf.distribute.Strategy`, each replica sums its share of every batch.
+
+    Args:
+        model: a Keras model with a graph of layers.
+        pattern_type: one of `"relu"`, `"relu.negative"`, `"linear"`, or a list of them.
+        mean_y: `"conditional"` takes E+[y] (default: the derivation in the paper), `"all"` the mean over
+            all samples (the original code of PatternNet).
+        output: of a model with several outputs, the one to be explained.
+
+    Raises:
+        ModelError: the model is none, has no graph, or no layer with a kernel.
+        ArgumentError: another argument is out of range.
+
+    Reference: Kindermans et al. 2018, equations 5 to 7.
+
+    Example:
+        >>> import keras, numpy
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="relu")])
+        >>> x = numpy.random.default_rng(0).normal(size=(100, 4))
+        >>> patterns = PatternComputer(model).fit(x, progress=False)
+        >>> w, a = model.layers[0].get_weights()[0], patterns.get(model.layers[0])
+        >>> numpy.allclose((w * a).sum(0), 1)
+        True
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        pattern_type: str | Sequence[str] = "relu",
+        mean_y: str = "conditional",
+        output: Any = None,
+    ) -> None:
+        types = [pattern_type] if isinstance(pattern_type, str) else list(pattern_type)
+        if not types:
+            raise ArgumentError(f"pattern_type must be one or several of {PATTERN_TYPES}. Received: none")
+        self.pattern_types = tuple(check_choice("pattern_type", t, PATTERN_TYPES) for t in types)
+        self.mean_y = check_choice("mean_y", mean_y, ("conditional", "all"))
+        self.model = model
+        graph = trace(model)
+        if graph.opaque:
+            raise GraphError(
+                f"Patterns belong to layers, and {model.name!r} ({type(model).__name__}) has no graph of "
+                "layers to read: it is a subclassed model, or overrides call. Build it with the functional "
+                "API or keras.Sequential."
+            )
+        self._prints = fingerprints(graph)
+        self.graph = canonical(graph, output, folded=True).graph
+        self.sites: list[Site] = find_sites(self.graph)
+        if not self.sites:
+            raise ModelError(f"{model.name!r} has no layer with a kernel: there is no pattern to fit.")
+        self._sums = Sums(self.graph, self.sites, self._groups)
+        self.samples = 0
+
+    @property
+    def _groups(self) -> tuple[str, ...]:
+        """The groups to sum over; all outputs are the positive and the negative ones together."""
+        wanted = {_GROUP[t] for t in self.pattern_types}
+        return tuple(sorted(wanted - {"all"} if len(wanted) == 3 else wanted))
+
+    def fit(self, dataset: Any, progress: bool = True, batch_size: int = 32) -> Patterns:
+        """Add a whole data set, and return the patterns.
+
+        Args:
+            dataset: a batched `tf.data.Dataset` or any iterable of batches, with or without labels; or an
+                array of samples (of several inputs a tuple or dict of arrays).
+            progress: whether to show a progress bar.
+            batch_size: of an array.
+
+        Interrupted, the sums so far stay in the computer: see `save`, and `partial_fit`.
+
+        Raises:
+            InputError: the data do not fit the model, or there are none.
+        """
+        batches, length = self._batches(dataset, batch_size)
+        bar = keras.utils.Progbar(length, unit_name="batch") if progress else None
+        for batch in batches:
+            self._add(batch)
+            if bar:
+                bar.add(1)
+        return self.finalize()
+
+    def partial_fit(self, batch: Any) -> PatternComputer:
+        """Add one batch, in the structure of the model's inputs."""
+        return self._add(batch)
+
+    def _add(self, batch: Any) -> PatternComputer:
+        if self._sums.strategy.num_replicas_in_sync > 1:
+            self._sums.add(keras.tree.flatten(batch))
+            return self
+        leaves, _ = flatten_inputs(batch, self.graph)
+        inputs = [e for e in self.graph.entries if e.embedding is None]
+        arrays = check_arrays(leaves, inputs)
+        rows = rows_of(arrays, self.graph.entries)
+        self._sums.add([ops.convert_to_tensor(row) for row in rows])
+        self.samples += len(arrays[0])
+        return self
+
+    def _batches(self, dataset: Any, batch_size: int) -> tuple[Iterable[Any], int | None]:
+        """The batches, and their number where it is known."""
+        if is_dataset(dataset):
+            length = int(dataset.cardinality())
+            if self._sums.strategy.num_replicas_in_sync > 1:
+                dataset = self._sums.strategy.experimental_distribute_dataset(dataset)
+                return _first_parts(dataset), length if length > 0 else None
+            return batches_of(dataset), length if length > 0 else None
+        if isinstance(dataset, np.ndarray) or _is_tensor(dataset) or isinstance(dataset, (dict, tuple)):
+            size = check_count("batch_size", batch_size)
+            total = len(keras.tree.flatten(dataset)[0])
+            starts = range(0, total, size)
+            return (
+                (keras.tree.map_structure(lambda a, s=s: a[s : s + size], dataset) for s in starts),
+                len(starts),
+            )
+        if not isinstance(dataset, Iterable):
+            raise InputError(
+                "dataset must be a tf.data.Dataset, an array, or an iterable of batches. "
+                f"Received: {type(dataset).__name__}"
+            )
+        return _first_parts(dataset), len(dataset) if isinstance(dataset, Sequence) else None
+
+    def finalize(self) -> Patterns:
+        """The patterns of all that was added so far.
+
+        Raises:
+            InputError: nothing was added.
+        """
+        sums = self._sums.read()
+        if self._sums.references is None:
+            raise InputError("There is nothing to make patterns of: no batch was added. Call fit(dataset).")
+        arrays: dict[str, dict[str, np.ndarray]] = {}
+        silent: dict[str, dict[str, int]] = {}
+        for site in self.sites:
+            kernel = self._kernel(site)
+            found = {t: self._pattern(site, t, kernel, sums) for t in self.pattern_types}
+            arrays[site.key] = found
+            silent[site.key] = {
+                t: int((site.neurons.sum_weights(np.abs(a)) == 0).sum()) for t, a in found.items()
+            }
+        return Patterns(arrays, silent, self._prints)
+
+    def _pattern(self, site: Site, pattern_type: str, kernel: np.ndarray, sums: Arrays) -> np.ndarray:
+        own = _group_sums(sums, site, _GROUP[pattern_type])
+        every = {k: sums[f"{site.key}|every|{k}"] for k in ("n", "y")}
+        mean_y = every["y"] / np.maximum(every["n"], 1.0) if self.mean_y == "all" else None
+        return pattern(own, site.neurons, kernel, mean_y)
+
+    def _kernel(self, site: Site) -> np.ndarray:
+        """The effective weights; what batch norms do to them does not depend on the input's size."""
+        value = self.graph.values[site.calls[0][0].inputs[0]]
+        x = ops.zeros([1, *(d or 32 for d in value.shape[1:])], "float32")
+        return np.asarray(site.part.weights(x)[0], "float64")
+
+    def merge(self, other: PatternComputer) -> PatternComputer:
+        """Add what another computer of the same model and settings has summed.
+
+        Raises:
+            ArgumentError: it is of another model or has other settings.
+        """
+        if self._notes() != other._notes():
+            raise ArgumentError(
+                "merge needs two computers of one model, with the same pattern_type and mean_y. Received: "
+                f"{type(other).__name__} of {getattr(other.model, 'name', '?')!r}"
+            )
+        if other._sums.references is None:
+            return self
+        if self._sums.references is None:
+            self._sums.write(other._sums.read())
+        else:
+            neurons = {site.key: site.neurons for site in self.sites}
+            self._sums.write(merged(self._sums.read(), other._sums.read(), neurons))
+        self.samples += other.samples
+        return self
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the sums so far, so that the fit can go on later; `.npz` without pickle."""
+        return save_arrays(path, _KIND, {**self._notes(), "samples": self.samples}, self._sums.read())
+
+    def load(self, path: str | os.PathLike[str]) -> PatternComputer:
+        """Go on from what `save` wrote; what was added to this computer before is dropped.
+
+        Raises:
+            UnreadableFileError: the file is missing, damaged, or something else.
+            ModelError: it is of another model, other weights or other settings.
+        """
+        notes, arrays = load_arrays(path, _KIND)
+        samples = notes.pop("samples")
+        for name, ours in self._notes().items():
+            if notes[name] != ours:
+                raise ModelError(
+                    f"{path}: belongs to another fit, whose {name} differ(s): {_differing(notes[name], ours)}"
+                )
+        self._sums.write(arrays)
+        self.samples = samples
+        return self
+
+    def _notes(self) -> dict[str, Any]:
+        return {
+            "layers": dict(self._prints),
+            "pattern_type": sorted(self.pattern_types),
+            "mean_y": self.mean_y,
+        }
+
+
+def _differing(theirs: Any, ours: Any) -> str:
+    if not isinstance(ours, dict):
+        return f"expected {ours!r}, received {theirs!r}"
+    return next((repr(k) for k in {**ours, **theirs} if ours.get(k) != theirs.get(k)), "")
+
+
+def _group_sums(sums: Arrays, site: Site, group: str) -> Arrays:
+    if f"{site.key}|{group}|n" in sums:
+        return {k: sums[f"{site.key}|{group}|{k}"] for k in ("n", "y", "yy", "x", "xy", "c")}
+    one, other = (
+        {f"{site.key}|{k}": v for k, v in _group_sums(sums, site, half).items()}
+        for half in ("positive", "negative")
+    )
+    joined = merged(one, other, {site.key: site.neurons})
+    return {k.rpartition("|")[2]: v for k, v in joined.items()}
+
+
+def _first_parts(batches: Iterable[Any]) -> Iterator[Any]:
+    """The inputs of each batch, without labels and sample weights."""
+    for batch in batches:
+        yield batch[0] if isinstance(batch, tuple) else batch
+
+
+def _is_tensor(x: Any) -> bool:
+    return bool(ops.is_tensor(x))

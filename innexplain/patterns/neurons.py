@@ -1,0 +1,97 @@
+"""Which axes number the neurons of a linear part, in its kernel and in its output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from innexplain.graph.linear import LinearPart
+
+__all__ = ["Neurons", "neurons_of"]
+
+Tensor = Any
+
+
+@dataclass(frozen=True)
+class Neurons:
+    """The neurons of a linear part: one weight vector each.
+
+    Args:
+        kernel_axes: axes of the kernel that number neurons; the others hold a neuron's weights.
+        z_axes: axes of the output, batch axis counted or from the end, that number neurons; a depthwise
+            convolution has one for both of its kernel's axes. The others are positions, each a sample.
+        shape: lengths of `kernel_axes`.
+    """
+
+    kernel_axes: tuple[int, ...]
+    z_axes: tuple[int, ...]
+    shape: tuple[int, ...]
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return int(np.prod(self.shape))
+
+    def sum_positions(self, z: Tensor) -> Tensor:
+        """The sum over samples and positions, one number a neuron, (count,)."""
+        rank = len(z.shape)
+        own = {a % rank for a in self.z_axes}
+        axes = [a for a in range(rank) if a not in own]
+        return ops.reshape(ops.sum(z, axis=axes), (-1,))
+
+    def along_output(self, values: Tensor, rank: int) -> Tensor:
+        """Numbers (count,) in a shape that broadcasts against the output, of a rank."""
+        shape = [1] * rank
+        if len(self.z_axes) == 1:
+            shape[self.z_axes[0]] = -1
+        else:
+            for axis, length in zip(self.z_axes, self.shape, strict=True):
+                shape[axis] = length
+        return ops.reshape(values, shape)
+
+    def along_kernel(self, values: np.ndarray, rank: int) -> np.ndarray:
+        """Numbers (count,) in a shape that broadcasts against the kernel, of a rank."""
+        shape = [1] * rank
+        for axis, length in zip(self.kernel_axes, self.shape, strict=True):
+            shape[axis] = length
+        return np.reshape(values, shape)
+
+    def sum_weights(self, kernel: np.ndarray) -> np.ndarray:
+        """The sum over each neuron's weights, (count,)."""
+        axes = tuple(a for a in range(kernel.ndim) if a not in self.kernel_axes)
+        return kernel.sum(axis=axes).ravel()
+
+
+def neurons_of(part: LinearPart) -> Neurons:
+    """The neurons of a linear part with a kernel.
+
+    >>> import keras
+    >>> from innexplain.graph.linear import linear_parts
+    >>> layer = keras.layers.Conv2D(5, 3)
+    >>> layer.build((None, 8, 8, 2))
+    >>> neurons_of(linear_parts(layer)[0])
+    Neurons(kernel_axes=(3,), z_axes=(-1,), shape=(5,))
+    """
+    kernel_shape = tuple(getattr(part.layer, part.kernel_name).shape)
+    equation = getattr(part.layer, "equation", None)
+    if part.out_axes is None and equation is not None:
+        return _of_einsum(equation, kernel_shape)
+    # Grouped convolutions name no out axes for batch norms to scale, but number neurons like others.
+    kernel_axes = part.out_axes or (len(kernel_shape) - 1,)
+    z_axis = 1 if part.bias_axis == 1 else -1
+    return Neurons(kernel_axes, (z_axis,), tuple(kernel_shape[a] for a in kernel_axes))
+
+
+def _of_einsum(equation: str, kernel_shape: tuple[int, ...]) -> Neurons:
+    """Kernel axes whose label stands in the output number neurons."""
+    inputs, output = equation.replace(" ", "").split("->")
+    kernel = inputs.split(",")[1]
+    axes = tuple(i for i, label in enumerate(kernel) if label in output)
+    # Counted from the end behind dots, which hold any number of axes.
+    dots = output.find("...")
+    places = [output.index(kernel[a]) for a in axes]
+    places = [p - len(output) if 0 <= dots < p else p for p in places]
+    return Neurons(axes, tuple(places), tuple(kernel_shape[a] for a in axes))

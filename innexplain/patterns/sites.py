@@ -1,0 +1,111 @@
+"""Where patterns are fitted: the linear parts of a graph, and what gates their neurons."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from innexplain.graph.kinds import SCALE
+from innexplain.graph.linear import LinearPart
+from innexplain.graph.step import Graph, Step
+from innexplain.patterns.neurons import Neurons, neurons_of
+
+__all__ = ["Site", "find_sites", "fingerprints", "site_key"]
+
+
+@dataclass(frozen=True, eq=False)
+class Site:
+    """One linear part with all its calls, whose statistics are pooled.
+
+    Args:
+        key: path and part, as text.
+        path: of the layer.
+        part: the linear part, batch norms folded in.
+        neurons: its neurons.
+        calls: the steps, each with the slot whose sign says whether a neuron fires.
+    """
+
+    key: str
+    path: tuple[str, ...]
+    part: LinearPart
+    neurons: Neurons
+    calls: tuple[tuple[Step, int], ...]
+
+
+def site_key(step: Step) -> str:
+    """How a step's linear part is called, whatever call it is.
+
+    A layer with two linear maps has two; all others are called by their path alone.
+    """
+    own = "" if step.linear is None or step.linear.name == "linear" else f" [{step.linear.name}]"
+    call = f" (call {step.call + 1})" if step.call else ""
+    return "/".join(step.path) + own + call
+
+
+def find_sites(graph: Graph) -> list[Site]:
+    """Every linear part with a kernel of a canonical graph, in the order in which they run.
+
+    Calls of a shared layer are one site, unless different batch norms were folded into them.
+    """
+    calls: dict[Any, list[Step]] = {}
+    for step in graph.steps:
+        if step.linear is not None and step.kind != SCALE:
+            norms = tuple(id(norm) for norm in step.linear.norms)
+            calls.setdefault((id(step.operation), step.part, norms), []).append(step)
+    consumers = graph.consumers()
+    return [
+        Site(
+            site_key(steps[0]),
+            steps[0].path,
+            _linear(steps[0]),
+            neurons_of(_linear(steps[0])),
+            tuple((step, _gate(step, consumers)) for step in steps),
+        )
+        for steps in calls.values()
+    ]
+
+
+def _linear(step: Step) -> LinearPart:
+    if step.linear is None:
+        raise TypeError(f"{step} has no linear part")
+    return step.linear
+
+
+def _gate(step: Step, consumers: dict[int, list[Step]]) -> int:
+    """The slot whose sign gates the neurons.
+
+    It is the linear part's own output, or that of batch norms behind it which could not be folded: what a
+    ReLU behind them sees.
+    """
+    slot = step.outputs[0]
+    while len(consumers.get(slot, [])) == 1 and consumers[slot][0].kind == SCALE:
+        slot = consumers[slot][0].outputs[0]
+    return slot
+
+
+def fingerprints(graph: Graph) -> dict[str, str]:
+    """A digest of the weights of every layer in a graph, by path."""
+    return {path: _digest(operation) for path, operation in _weighted(graph)}
+
+
+def _weighted(graph: Graph) -> Iterator[tuple[str, Any]]:
+    seen: set[int] = set()
+    for step in graph.steps:
+        operation = step.operation
+        if id(operation) not in seen and getattr(operation, "weights", None):
+            seen.add(id(operation))
+            yield "/".join(step.path), operation
+
+
+def _digest(layer: Any) -> str:
+    digest = hashlib.blake2b(digest_size=12)
+    for weight in layer.weights:
+        array = keras.ops.convert_to_numpy(weight)
+        if array.dtype.kind in "fiub":  # the state of a seed generator changes by itself, and is unsigned
+            digest.update(f"{array.shape}".encode() + np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,60 @@
+"""Arrays and notes in one file without pickle: written whole or not at all, refused if foreign or damaged."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from innexplain.errors import OutputPathError, UnreadableFileError
+
+__all__ = ["load_arrays", "save_arrays"]
+
+
+def save_arrays(path: str | os.PathLike[str], kind: str, notes: Any, arrays: dict[str, np.ndarray]) -> Path:
+    """Write arrays with notes (anything JSON holds) as `.npz`, which is added if missing.
+
+    Raises:
+        OutputPathError: the file cannot be written.
+    """
+    target = Path(path)
+    target = target if target.suffix == ".npz" else target.with_name(target.name + ".npz")
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    numbered = {f"array{i}": array for i, array in enumerate(arrays.values())}
+    head = {"kind": kind, "notes": notes, "names": list(arrays)}
+    try:
+        with open(temporary, "wb") as stream:
+            np.savez(stream, head=np.array(json.dumps(head)), **numbered)  # type: ignore[arg-type]
+        os.replace(temporary, target)
+    except OSError as error:
+        raise OutputPathError(
+            f"Cannot write {target}: {error.strerror or error}. Check the folder and its free space."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return target
+
+
+def load_arrays(path: str | os.PathLike[str], kind: str) -> tuple[Any, dict[str, np.ndarray]]:
+    """The notes and arrays of a file that `save_arrays` wrote.
+
+    Raises:
+        UnreadableFileError: it is missing, damaged, or of another kind.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            head = json.loads(str(file["head"]))
+            arrays = {name: file[f"array{i}"] for i, name in enumerate(head["names"])}
+    except FileNotFoundError as error:
+        raise UnreadableFileError(f"{path}: there is no such file.") from error
+    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
+        raise UnreadableFileError(
+            f"{path}: expected {kind} written by innexplain; the file is damaged or something else."
+        ) from error
+    if head.get("kind") != kind:
+        raise UnreadableFileError(f"{path}: expected {kind}, received {head.get('kind')!r}.")
+    return head["notes"], arrays

@@ -1,0 +1,154 @@
+"""The sums that patterns are made of, gathered in one forward pass without cutting out patches.
+
+`sum_n patch_n v_n` is the gradient of `<f(x, K), v>` with respect to the kernel K, for any linear map f.
+Sums are float64 variables; within a batch, float32 sums are taken about a reference, so that little cancels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from innexplain.graph.step import Graph, Step
+from innexplain.numerics import vjp, widen
+from innexplain.patterns.sites import Site
+
+__all__ = ["GROUPS", "Sums"]
+
+Tensor = Any
+Arrays = dict[str, np.ndarray]
+
+#: Which outputs of a neuron count: the positive ones, the others, all.
+GROUPS = ("positive", "negative", "all")
+
+
+class Sums:
+    """Running sums over batches, for every site and group.
+
+    For a group with indicator g these are, each about the reference c of its neuron,
+    `n = sum g`, `y = sum g (y - c)`, `yy = sum g (y - c)^2` by neuron, and `x = sum g x`,
+    `xy = sum g x (y - c)` by weight.  Created under a `tf.distribute.Strategy`, every replica has sums of
+    its own, which are added when they are read.
+
+    Args:
+        graph: the canonical graph.
+        sites: where sums are gathered.
+        groups: which of `GROUPS`.
+    """
+
+    def __init__(self, graph: Graph, sites: Sequence[Site], groups: Sequence[str]) -> None:
+        self.graph = graph
+        self.sites = list(sites)
+        self.groups = tuple(groups)
+        self.strategy = tf.distribute.get_strategy()
+        self.references: dict[str, np.ndarray] | None = None
+        self.variables = {
+            name: tf.Variable(
+                tf.zeros(shape, tf.float64), trainable=False, name="sum",
+                synchronization=tf.VariableSynchronization.ON_READ,
+                aggregation=tf.VariableAggregation.SUM,
+            )
+            for name, shape in self._shapes().items()
+        }  # fmt: skip
+        self._gather = tf.function(self._gather_batch, autograph=False, reduce_retracing=True)
+        self._means = tf.function(self._first_sums, autograph=False, reduce_retracing=True)
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        shapes: dict[str, tuple[int, ...]] = {}
+        for site in self.sites:
+            kernel = tuple(getattr(site.part.layer, site.part.kernel_name).shape)
+            for group in self.groups:
+                for name in ("n", "y", "yy"):
+                    shapes[f"{site.key}|{group}|{name}"] = (site.neurons.count,)
+                for name in ("x", "xy"):
+                    shapes[f"{site.key}|{group}|{name}"] = kernel
+            shapes[f"{site.key}|every|n"] = shapes[f"{site.key}|every|y"] = (site.neurons.count,)
+        return shapes
+
+    def add(self, rows: Any) -> None:
+        """Add a batch: one tensor an entry of the graph, or under a strategy one set a replica."""
+        if self.references is None:
+            found = self.strategy.run(self._means, args=(rows,))
+            sums = {k: self._reduce(v) for k, v in found.items()}
+            keys = [k.removesuffix("|n") for k in sums if k.endswith("|n")]
+            means = {k: sums[f"{k}|y"] / np.maximum(sums[f"{k}|n"], 1.0) for k in keys}
+            self.references = {k: v.astype("float32") for k, v in means.items()}
+        references = {k: tf.constant(v) for k, v in self.references.items()}
+        self.strategy.run(self._gather, args=(rows, references))
+
+    def _reduce(self, value: Any) -> np.ndarray:
+        return np.asarray(self.strategy.reduce("SUM", value, axis=None), "float64")
+
+    def read(self) -> Arrays:
+        """The sums over all replicas, and the references."""
+        with self.strategy.scope():
+            found = {k: v.read_value().numpy() for k, v in self.variables.items()}
+        references = self.references or {}
+        return {**found, **{f"{k}|c": v for k, v in references.items()}}
+
+    def write(self, arrays: Arrays) -> None:
+        """Go on from sums that were read earlier."""
+        self.references = {k.removesuffix("|c"): v for k, v in arrays.items() if k.endswith("|c")} or None
+        for name, variable in self.variables.items():
+            variable.assign(arrays[name])
+
+    def _first_sums(self, rows: Sequence[Tensor]) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = {}
+        for site, _step, _x, z, gate in self._at_work(rows):
+            for group in self.groups:
+                mask = _mask(group, gate)
+                for name, value in (("n", mask), ("y", mask * z)):
+                    key = f"{site.key}|{group}|{name}"
+                    total = site.neurons.sum_positions(value)
+                    found[key] = found[key] + total if key in found else total
+        return found
+
+    def _gather_batch(self, rows: Sequence[Tensor], references: dict[str, Tensor]) -> None:
+        for site, step, x, z, gate in self._at_work(rows):
+            rank = len(z.shape)
+            (_,), pull = _by_kernel(step, x)
+            for group in self.groups:
+                mask = _mask(group, gate)
+                c = references[f"{site.key}|{group}"]
+                v = mask * (z - site.neurons.along_output(c, rank))
+                for name, value in (("n", mask), ("y", v), ("yy", v * v)):
+                    self._add(site, group, name, site.neurons.sum_positions(value))
+                for name, value in (("x", mask), ("xy", v)):
+                    self._add(site, group, name, pull([value])[0])
+            self._add(site, "every", "n", site.neurons.sum_positions(ops.ones_like(z)))
+            self._add(site, "every", "y", site.neurons.sum_positions(z))
+
+    def _add(self, site: Site, group: str, name: str, value: Tensor) -> None:
+        self.variables[f"{site.key}|{group}|{name}"].assign_add(ops.cast(value, "float64"))
+
+    def _at_work(self, rows: Sequence[Tensor]) -> Any:
+        """Run the graph; every call of every site with its input, output and gate."""
+        graph = self.graph
+        calls = [(site, step, gate) for site in self.sites for step, gate in site.calls]
+        with keras.StatelessScope():
+            values = {e.slot: v for e, v in zip(graph.entries, rows, strict=True)}
+            for step in graph.steps:
+                outputs = step.function(*[values[slot] for slot in step.inputs])
+                values.update(zip(step.outputs, outputs, strict=True))
+            for site, step, gate in calls:
+                x, z = widen(values[step.inputs[0]]), widen(values[step.outputs[0]])
+                yield site, step, x, z, widen(values[gate])
+
+
+def _by_kernel(step: Step, x: Tensor) -> Any:
+    """The linear map as a function of its kernel."""
+    part = step.linear
+    if part is None:
+        raise TypeError(f"{step} has no linear part")
+    return vjp(lambda kernel: [part.apply(x, kernel)], part.kernel(x.dtype))
+
+
+def _mask(group: str, gate: Tensor) -> Tensor:
+    if group == "all":
+        return ops.ones_like(gate)
+    return ops.cast(gate > 0 if group == "positive" else gate <= 0, gate.dtype)
