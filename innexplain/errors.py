@@ -19,6 +19,7 @@ __all__ = [
     "InputError",
     "MissingPackageError",
     "ModelError",
+    "NotFittedError",
     "NothingOverriddenError",
     "OutputPathError",
     "UnknownNameError",
@@ -73,6 +74,10 @@ class UnsupportedLayerError(InnexplainError, NotImplementedError):
 
 class NothingOverriddenError(InnexplainError, ValueError):
     """A method that overrides ReLUs met a model in which it found none."""
+
+
+class NotFittedError(InnexplainError, RuntimeError):
+    """A method that learns from data was used before it was fitted."""
 
 
 class UnreadableFileError(InnexplainError, OSError):

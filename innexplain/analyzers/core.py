@@ -116,7 +116,7 @@ class Core:
         self._use(self._canonical(opaque_graph(model, output=options.output) if graph.opaque else graph))
 
     def _canonical(self, graph: Graph) -> Canonical:
-        folded = self.composite is not None and self.composite.relevance
+        folded = self.composite is not None and (self.composite.relevance or self.composite.folded)
         return canonical(graph, self.options.output, self.options.pre_softmax, folded)
 
     def _use(self, ready: Canonical) -> None:

@@ -15,6 +15,7 @@ from innexplain.analyzers.base import Analyzer
 from innexplain.analyzers.baselines import Input, Random
 from innexplain.analyzers.core import Options
 from innexplain.analyzers.lrp import LRP_METHODS
+from innexplain.analyzers.pattern import PATTERN_METHODS
 from innexplain.analyzers.signatures import add_keywords
 from innexplain.analyzers.wrappers import IntegratedGradients, SmoothGrad
 from innexplain.errors import ArgumentError, UnknownNameError, nearest
@@ -62,6 +63,7 @@ _REGISTRY: dict[str, Builder] = {
     "deconvnet": backward.deconvnet,
     "guided_backprop": backward.guided_backprop,
     **LRP_METHODS,
+    **PATTERN_METHODS,
 }
 
 

@@ -19,7 +19,7 @@ from innexplain.composites.predicates import (
     path_starts,
     type_is,
 )
-from innexplain.composites.presets import DECONVNET, GRADIENT, GUIDED_BACKPROP
+from innexplain.composites.presets import DECONVNET, GRADIENT, GUIDED_BACKPROP, pattern_composite
 from innexplain.composites.registered import register_rule, unregister_rule
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "lrp_composite",
     "name_is",
     "path_starts",
+    "pattern_composite",
     "positive_composite",
     "register_rule",
     "type_is",

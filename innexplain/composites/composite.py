@@ -101,8 +101,9 @@ class Composite:
         named: what the rule names of `rules=` and `register_rule` mean in this method.
         overrides: the class of rule that the method is about; a model without one is an error.
         seed: what relevance starts from, see `BackwardModel`.
-        relevance: whether what travels is relevance, the sum of which is kept: batch norms and paddings
-            are then folded into the linear parts beside them.
+        relevance: whether what travels is relevance, the sum of which is kept.
+        folded: whether batch norms and paddings are folded into the linear parts beside them; always so for
+            relevance.
     """
 
     name: str
@@ -111,6 +112,7 @@ class Composite:
     overrides: type[Rule] | None = None
     seed: str = "one"
     relevance: bool = False
+    folded: bool = False
 
     def prepend(self, rows: Sequence[Row]) -> Composite:
         """The same method with further rows tried first."""

@@ -5,12 +5,14 @@ Gradient and signal methods differ in one row: what happens at a ReLU.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from innexplain.composites.composite import Composite, Refuse, Row
 from innexplain.composites.predicates import kind_is
 from innexplain.graph import kinds
-from innexplain.rules import DeconvReLU, Gradient, GuidedReLU, ReLURule
+from innexplain.rules import DeconvReLU, Gradient, GuidedReLU, ReLURule, Rule
 
-__all__ = ["DECONVNET", "GRADIENT", "GUIDED_BACKPROP", "NO_DERIVATIVE"]
+__all__ = ["DECONVNET", "GRADIENT", "GUIDED_BACKPROP", "NO_DERIVATIVE", "pattern_composite"]
 
 _DIFFERENTIABLE = (
     kinds.KERNEL, kinds.SUM, kinds.PRODUCT, kinds.MEAN, kinds.WINNER, kinds.ROUTE, kinds.SCALE,
@@ -30,24 +32,33 @@ GRADIENT = Composite(
 )
 
 
-def _signal(name: str, relu: ReLURule) -> Composite:
-    """A method that replaces the ReLU, and takes the gradient where nothing else is non-linear."""
-    return Composite(
-        name,
-        (
-            *NO_DERIVATIVE,
-            Row(lambda step: step.part == "head", Gradient()),
-            Row(kind_is(kinds.RELU), relu),
-            Row(kind_is(*_DIFFERENTIABLE), Gradient()),
-            Row(kind_is(kinds.ACTIVATION), Refuse("a non-linearity other than ReLU")),
-            Row(kind_is(kinds.COMPARE), Refuse("a comparison may let values pass as a ReLU does")),
-            Row(kind_is(kinds.RECURRENT, kinds.ATTENTION), Refuse("it has non-linearities inside")),
-            Row(kind_is(kinds.WRAPPER), Refuse("a wrapper hides what is inside it")),
-            Row(kind_is(kinds.OPAQUE), Refuse("custom code: it may hold a ReLU")),
-        ),
-        named={"gradient": Gradient(), "relu": relu},
-        overrides=ReLURule,
+def _rows(relu: Rule) -> tuple[Row, ...]:
+    """A rule for ReLUs, and the gradient where nothing else is non-linear."""
+    return (
+        *NO_DERIVATIVE,
+        Row(lambda step: step.part == "head", Gradient()),
+        Row(kind_is(kinds.RELU), relu),
+        Row(kind_is(*_DIFFERENTIABLE), Gradient()),
+        Row(kind_is(kinds.ACTIVATION), Refuse("a non-linearity other than ReLU")),
+        Row(kind_is(kinds.COMPARE), Refuse("a comparison may let values pass as a ReLU does")),
+        Row(kind_is(kinds.RECURRENT, kinds.ATTENTION), Refuse("it has non-linearities inside")),
+        Row(kind_is(kinds.WRAPPER), Refuse("a wrapper hides what is inside it")),
+        Row(kind_is(kinds.OPAQUE), Refuse("custom code: it may hold a ReLU")),
     )
+
+
+def _signal(name: str, relu: ReLURule) -> Composite:
+    """A method that replaces the ReLU."""
+    named = {"gradient": Gradient(), "relu": relu}
+    return Composite(name, _rows(relu), named=named, overrides=ReLURule)
+
+
+def pattern_composite(name: str, linear: Sequence[Row]) -> Composite:
+    """PatternNet or PatternAttribution: rows for linear parts, ReLUs gate as in the gradient.
+
+    Relevance starts from the score, and batch norms are folded, so that w is the effective filter.
+    """
+    return Composite(name, (*linear, *_rows(Gradient())), seed="score", folded=True)
 
 
 DECONVNET = _signal("deconvnet", DeconvReLU())

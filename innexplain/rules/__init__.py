@@ -12,6 +12,7 @@ from innexplain.rules.lrp import (
     ZPlus,
     ZPlusFast,
 )
+from innexplain.rules.pattern import FilterSignal, IdentitySignal, PatternSignal, SignalRule, Unfitted
 from innexplain.rules.relu import DeconvReLU, GuidedReLU, ReLURule
 from innexplain.rules.routing import Gate, Pass, PositiveShares, Shares
 
@@ -20,16 +21,21 @@ __all__ = [
     "Bounded",
     "DeconvReLU",
     "Epsilon",
+    "FilterSignal",
     "Flat",
     "Gamma",
     "Gate",
     "Gradient",
     "GuidedReLU",
+    "IdentitySignal",
     "Pass",
+    "PatternSignal",
     "PositiveShares",
     "ReLURule",
     "Rule",
     "Shares",
+    "SignalRule",
+    "Unfitted",
     "WSquare",
     "Z",
     "ZPlus",

@@ -1,0 +1,198 @@
+"""The report of a comparison: page, pictures, table, CSV and JSON say the same numbers."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from innexplain.comparison import Complexity, Comparison, Evaluator, RegionPerturbation, compare
+from innexplain.errors import ArgumentError, InputError, OutputPathError
+from tests.comparison.cases import FAST, Linear, inputs, network, noise
+from tests.comparison.test_choosing import Share
+from tests.eagerly import eagerly
+from tests.pages import Page
+
+X = inputs()
+HOSTILE = "<b>a</b> & co"
+
+
+@pytest.fixture(scope="module")
+def found() -> Comparison:
+    """A method that is refused, one with a name full of HTML, and labels."""
+    inside = keras.Sequential([keras.Input((7, 5, 2)), keras.layers.Activation("gelu", name="<curved>")])
+    model = keras.Sequential([keras.Input((7, 5, 2)), inside, network()])
+    with eagerly():
+        methods = {"gradient": "gradient", HOSTILE: noise(X), "deconvnet": "deconvnet"}
+        return compare(model, X, methods, [FAST, Complexity(), Share()], [0, 1, 2], seed=4)
+
+
+@pytest.fixture(scope="module")
+def folder(found, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report") / "new" / "folder"
+    assert found.save(folder, ["cat, tabby", "dog", "owl"]) == folder / "report.html"
+    return folder
+
+
+def test_the_page_stands_alone_with_its_pictures(found, folder: Path) -> None:
+    page = Page((folder / "report.html").read_text("utf-8"))
+    page.check()
+    files = [(folder / f"{name}.png").read_bytes() for name in ("curves", "complexity", "maps")]
+    assert [picture for picture, _ in page.pictures] == files
+    assert all("gradient" in alternative for _, alternative in page.pictures)
+    assert {path.name for path in folder.iterdir()} == {
+        "report.html", "table.csv", "numbers.json", "curves.png", "complexity.png", "maps.png",
+    }  # fmt: skip
+    header, rows = found.cells()
+    assert page.cells == [*header, *(cell for row in rows for cell in row)]
+
+
+def test_the_page_says_what_was_refused_and_escapes(folder: Path) -> None:
+    text = (folder / "report.html").read_text("utf-8")
+    assert "<dt>deconvnet</dt>" in text
+    assert "&lt;curved&gt;" in text
+    assert "<curved>" not in text
+    assert "<b>" not in text
+    assert "RegionPerturbation(region_size=2, steps=3, order=&#x27;morf&#x27;" in text
+    assert "seed 4" in text
+    assert "2 methods on 3 inputs." in text
+
+
+def test_csv_has_means_and_deviations(found, folder: Path) -> None:
+    text = (folder / "table.csv").read_text("utf-8")
+    assert text == found.to_csv()
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [row["analyzer"] for row in rows] == ["gradient", HOSTILE, "deconvnet"]
+    for row in rows[:2]:
+        for column in found.columns:
+            values = found.values(column)[row["analyzer"]]
+            assert float(row[column]) == pytest.approx(values.mean())
+            assert float(row[f"{column} sd"]) == pytest.approx(values.std())
+        assert row["refusal"] == ""
+    assert float(rows[0]["seconds"]) > 0
+    assert rows[1]["seconds"] == ""
+    assert all(rows[2][column] == "" for column in found.columns)
+    assert rows[2]["refusal"] == found.refusals["deconvnet"]
+
+
+def test_json_has_every_image_and_no_nan(found, folder: Path) -> None:
+    def refuse(constant: str) -> None:
+        pytest.fail(f"{constant} is no JSON")
+
+    text = (folder / "numbers.json").read_text("utf-8")
+    numbers = json.loads(text, parse_constant=refuse)
+    assert text == found.to_json() + "\n"
+    assert (numbers["images"], numbers["seed"], numbers["y"]) == (3, 4, [0, 1, 2])
+    assert numbers["target"] == found.target.tolist()
+    assert numbers["evaluators"] == [repr(e) for e in found.evaluators]
+    assert numbers["analyzers"] == found.rows()
+    for label in found.maps:
+        for column in found.columns:
+            assert numbers["per_image"][label][column] == found.values(column)[label].tolist()
+        mean = found.curves()[label].mean(axis=0)
+        assert numbers["mean_curves"][label]["AOPC - random"] == pytest.approx(mean.tolist())
+    assert numbers["per_image"]["deconvnet"] == {}
+
+
+def test_numbers_that_are_none_become_null() -> None:
+    class Nothing(Evaluator):
+        name = "nothing"
+        columns = {"none": "lower", "some": ""}  # noqa: RUF012
+
+        def evaluate(self, subject):
+            from innexplain.comparison import Findings
+
+            return Findings({"none": np.array([np.inf, np.nan, 1.0]), "some": np.arange(3)})
+
+    found = compare(Linear(), X, {"a": noise(X)}, [Nothing()])
+    numbers = json.loads(found.to_json())
+    assert numbers["per_image"]["a"] == {"none": [None, None, 1.0], "some": [0, 1, 2]}
+    assert numbers["analyzers"][0]["none"] is None
+    assert found.cells()[1] == [["a", "-", "1 +- 0.816", "-"]]
+
+
+def test_the_table_as_text(found) -> None:
+    lines = str(found).splitlines()
+    assert lines[0].split("  ")[0] == "analyzer"
+    assert "AOPC ^" in lines[0]
+    assert "PNG bytes v" in lines[0]
+    assert set(lines[1]) == {"-", " "}
+    assert [line.split()[0] for line in lines[2:]] == ["gradient", "<b>a</b>", "deconvnet"]
+    assert "refused" in lines[-1]
+    assert len({len(line.rstrip()) for line in lines[:3]}) == 1
+    aopc = found.values("AOPC")["gradient"]
+    assert f"{aopc.mean():.3g} +- {aopc.std():.3g}" in lines[2]
+
+
+def test_curves_and_boxes_show_the_numbers(found) -> None:
+    axes = found.plot_curves().axes[0]
+    drawn = {line.get_label(): line.get_ydata() for line in axes.lines[1:]}
+    for label, curves in found.curves().items():
+        np.testing.assert_allclose(drawn[label], curves.mean(axis=0))
+    panels = found.plot_complexity().axes
+    assert [panel.get_xlabel() for panel in panels] == list(Complexity.columns)
+    assert "3 images" in axes.get_title()
+
+
+def test_the_grid_of_maps_names_classes(found) -> None:
+    figure = found.plot_maps(2, ["cat, tabby", "dog", "owl"])
+    assert [axes.get_title() for axes in figure.axes[:3]] == ["image", "gradient", HOSTILE]
+    labels = [axes.get_ylabel() for axes in figure.axes[::3]][:2]
+    names = ("cat", "dog", "owl")
+    for i, label in enumerate(labels):
+        said, output, true = label.split("\n")
+        assert said == names[found.target[i]]
+        assert float(output.removeprefix("output ")) == pytest.approx(found.outputs[i].max(), rel=1e-2)
+        assert true == f"true {names[i]}"
+    plain = found.plot_maps()
+    assert plain.axes[0].get_ylabel().startswith(f"class {found.target[0]}\noutput ")
+    other = np.zeros((3, 14, 10, 3), "uint8")
+    shown = found.plot_maps(images=other).axes[0].images[0].get_array()
+    assert shown.shape == (14, 10, 3)
+    assert not shown.any()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ({"names": ["cat"]}, InputError, "names must be 3, one a class. Received: 1"),
+        ({"images": X[:2]}, InputError, "images must be 3, one an input. Received: 2"),
+        ({"most": 0}, ArgumentError, "most must be an int of at least 1"),
+    ],
+)
+def test_bad_arguments_of_the_grid(arguments, error, words: str, found) -> None:
+    with pytest.raises(error, match=words):
+        found.plot_maps(**arguments)
+
+
+def test_pictures_whose_evaluator_did_not_run(tmp_path: Path) -> None:
+    found = compare(Linear(), X, {"a": noise(X)}, [Share()])
+    with pytest.raises(ArgumentError, match="needs the evaluator 'region_perturbation'.* made with share"):
+        found.plot_curves()
+    with pytest.raises(ArgumentError, match="needs the evaluator 'complexity'"):
+        found.plot_complexity()
+    found.save(tmp_path)
+    assert {path.stem for path in tmp_path.glob("*.png")} == {"maps"}
+    Page((tmp_path / "report.html").read_text("utf-8")).check()
+
+
+def test_one_image_has_no_band(tmp_path: Path) -> None:
+    found = compare(Linear(), X[:1], {"a": noise(X[:1])}, [RegionPerturbation(2, 2, repeats=1)])
+    axes = found.plot_curves().axes[0]
+    assert len(axes.collections) == 0
+    assert "over 1 image" in axes.get_title()
+    assert "images" not in axes.get_title()
+    assert "1 method on 1 input." in found.save(tmp_path).read_text("utf-8")
+
+
+def test_a_folder_that_cannot_be_written(found, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputPathError, match="Cannot write to the folder"):
+        found.save(tmp_path / "file")
+    with pytest.raises(OutputPathError, match="Cannot write to the folder"):
+        found.save(tmp_path / "file" / "below")
+    with pytest.raises(OutputPathError, match="no folder"):
+        found.to_csv(tmp_path / "missing" / "table.csv")
