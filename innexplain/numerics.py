@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 __all__ = [
-    "accumulation_dtype", "cast_like", "compiled", "is_float", "late", "narrow", "negative", "positive",
-    "safe_divide", "stabilise", "sum_samples", "vjp", "widen",
+    "accumulation_dtype", "cast_like", "compiled", "compiled_rows", "is_float", "late", "narrow",
+    "negative", "positive", "safe_divide", "stabilise", "sum_samples", "vjp", "widen",
 ]  # fmt: skip
 
 Tensor = Any
@@ -193,13 +193,25 @@ def compiled(function: Callable[[Tensor], Tensor]) -> Callable[[np.ndarray], np.
     >>> compiled(lambda x: x * 2)(np.array([[1.0], [2.0]])).tolist()
     [[2.0], [4.0]]
     """
+    run = compiled_rows(lambda x: [function(x)])
+    return lambda x: run([x])[0]
+
+
+def compiled_rows(
+    function: Callable[..., Sequence[Tensor]],
+) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:
+    """A function of several tensors as a function of arrays, compiled once a set of shapes.
+
+    >>> compiled_rows(lambda x, y: [x + y])([np.array([1.0]), np.array([2.0])])[0].tolist()
+    [3.0]
+    """
     known: dict[Any, Any] = {}
 
-    def run(x: np.ndarray) -> np.ndarray:
-        key = (x.shape[1:], str(x.dtype))
+    def run(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        key = tuple((x.shape[1:], str(x.dtype)) for x in arrays)
         if key not in known:
-            spec = tf.TensorSpec((None, *x.shape[1:]), x.dtype)
-            known[key] = tf.function(function, autograph=False).get_concrete_function(spec)
-        return known[key](tf.constant(x)).numpy()
+            specs = [tf.TensorSpec((None, *x.shape[1:]), x.dtype) for x in arrays]
+            known[key] = tf.function(function, autograph=False).get_concrete_function(*specs)
+        return [y.numpy() for y in known[key](*[tf.constant(x) for x in arrays])]
 
     return run

@@ -19,14 +19,12 @@ from innexplain.errors import ArgumentError, NotFittedError
 from innexplain.graph import kinds
 from innexplain.graph.step import Step
 from innexplain.graph.trace import trace
-from innexplain.patterns import PatternComputer, Patterns
+from innexplain.numerics import accumulation_dtype
+from innexplain.patterns import ESTIMATORS, PatternComputer, Patterns
 from innexplain.patterns.sites import Site, find_sites
 from innexplain.rules import FilterSignal, Gradient, IdentitySignal, PatternSignal, Rule, Unfitted, Z
 
-__all__ = ["ESTIMATORS", "PATTERN_METHODS", "PatternAnalyzer"]
-
-#: Signal estimators by name, with the types of patterns that each has to fit.
-ESTIMATORS = {"S_x": (), "S_w": (), "S_a": ("linear",), "S_a+-": ("relu", "relu.negative")}
+__all__ = ["PATTERN_METHODS", "PatternAnalyzer"]
 
 
 class PatternAnalyzer(BackwardAnalyzer):
@@ -113,16 +111,18 @@ class PatternAnalyzer(BackwardAnalyzer):
         if self.estimator == "S_w":
             return FilterSignal(attribution, site.neurons.kernel_axes)
         if self.estimator == "S_a" or (self.head == "linear" and not gated):
-            return PatternSignal(attribution, _tensor(patterns.of_site(site.key, "linear")))
-        positive = _tensor(patterns.of_site(site.key, "relu"))
+            return PatternSignal(attribution, _tensor(patterns.of_site(site.key, "linear"), site))
+        positive = _tensor(patterns.of_site(site.key, "relu"), site)
         if gated or "relu.negative" not in patterns.pattern_types:
             return PatternSignal(attribution, positive)
-        return PatternSignal(attribution, positive, _tensor(patterns.of_site(site.key, "relu.negative")))
+        return PatternSignal(
+            attribution, positive, _tensor(patterns.of_site(site.key, "relu.negative"), site)
+        )
 
 
-def _tensor(pattern: np.ndarray) -> Any:
+def _tensor(pattern: np.ndarray, site: Site) -> Any:
     """Outside the compiled function, so that it holds the pattern by reference and not as text."""
-    return ops.convert_to_tensor(pattern.astype("float32"))
+    return ops.convert_to_tensor(pattern, accumulation_dtype(site.part.layer.variable_dtype))
 
 
 def _composite(name: str, linear: tuple[Row, ...]) -> Composite:

@@ -112,7 +112,7 @@ class PatternComputer:
         Raises:
             InputError: the data do not fit the model, or there are none.
         """
-        batches, length = self._batches(dataset, batch_size)
+        batches, length = self.batches(dataset, batch_size)
         bar = keras.utils.Progbar(length, unit_name="batch") if progress else None
         for batch in batches:
             self._add(batch)
@@ -128,16 +128,19 @@ class PatternComputer:
         if self._sums.strategy.num_replicas_in_sync > 1:
             self._sums.add(keras.tree.flatten(batch))
             return self
-        leaves, _ = flatten_inputs(batch, self.graph)
-        inputs = [e for e in self.graph.entries if e.embedding is None]
-        arrays = check_arrays(leaves, inputs)
-        rows = rows_of(arrays, self.graph.entries)
+        rows = self.rows(batch)
         self._sums.add([ops.convert_to_tensor(row) for row in rows])
-        self.samples += len(arrays[0])
+        self.samples += len(rows[0])
         return self
 
-    def _batches(self, dataset: Any, batch_size: int) -> tuple[Iterable[Any], int | None]:
-        """The batches, and their number where it is known."""
+    def rows(self, batch: Any) -> list[np.ndarray]:
+        """A batch, checked: one array an entry of the graph."""
+        leaves, _ = flatten_inputs(batch, self.graph)
+        inputs = [e for e in self.graph.entries if e.embedding is None]
+        return rows_of(check_arrays(leaves, inputs), self.graph.entries)
+
+    def batches(self, dataset: Any, batch_size: int) -> tuple[Iterable[Any], int | None]:
+        """The inputs of a data set batch by batch, and the number of batches where it is known."""
         if is_dataset(dataset):
             length = int(dataset.cardinality())
             if self._sums.strategy.num_replicas_in_sync > 1:
@@ -171,7 +174,7 @@ class PatternComputer:
         arrays: dict[str, dict[str, np.ndarray]] = {}
         silent: dict[str, dict[str, int]] = {}
         for site in self.sites:
-            kernel = self._kernel(site)
+            kernel, _ = self.weights(site)
             found = {t: self._pattern(site, t, kernel, sums) for t in self.pattern_types}
             arrays[site.key] = found
             silent[site.key] = {
@@ -185,11 +188,17 @@ class PatternComputer:
         mean_y = every["y"] / np.maximum(every["n"], 1.0) if self.mean_y == "all" else None
         return pattern(own, site.neurons, kernel, mean_y)
 
-    def _kernel(self, site: Site) -> np.ndarray:
-        """The effective weights; what batch norms do to them does not depend on the input's size."""
+    def weights(self, site: Site) -> tuple[np.ndarray, np.ndarray]:
+        """The effective kernel of a site and, by neuron, its bias (at the centre, where it differs)."""
         value = self.graph.values[site.calls[0][0].inputs[0]]
+        # What batch norms do to weights does not depend on the input's size.
         x = ops.zeros([1, *(d or 32 for d in value.shape[1:])], "float32")
-        return np.asarray(site.part.weights(x)[0], "float64")
+        kernel, bias = site.part.weights(x)
+        if bias is None:
+            return np.asarray(kernel, "float64"), np.zeros(site.neurons.count)
+        wide = np.moveaxis(np.asarray(bias, "float64"), 1 if site.part.bias_axis == 1 else -1, -1)
+        flat = wide.reshape(-1, wide.shape[-1])
+        return np.asarray(kernel, "float64"), flat[len(flat) // 2]
 
     def merge(self, other: PatternComputer) -> PatternComputer:
         """Add what another computer of the same model and settings has summed.

@@ -29,9 +29,17 @@ MAPS = {"a": noise(X)}
 BAD = {
     "no inputs": ({"x": X[:0]}, InputError, "at least one sample"),
     "NaN": ({"x": np.full_like(X, np.nan)}, InputError, "must be finite"),
-    "maps of another shape": ({"analyzers": {"a": X[:, :3]}}, InputError, "The maps of 'a': attributions must"),
+    "maps of another shape": (
+        {"analyzers": {"a": X[:, :3]}},
+        InputError,
+        "The maps of 'a': attributions must",
+    ),
     "maps of fewer samples": ({"analyzers": {"a": X[:2]}}, InputError, "The maps of 'a'"),
-    "maps with NaN": ({"analyzers": {"a": X * np.nan}}, InputError, "The maps of 'a': attributions must be fin"),
+    "maps with NaN": (
+        {"analyzers": {"a": X * np.nan}},
+        InputError,
+        "The maps of 'a': attributions must be fin",
+    ),
     "maps of words": ({"analyzers": {"a": np.array(["b"] * 3)}}, InputError, "The maps of 'a'"),
     "maps as lists": ({"analyzers": {"a": X.tolist()}}, ArgumentError, "give the array itself"),
     "maps without a label": ({"analyzers": [X]}, ArgumentError, "Arrays need a label"),
@@ -190,7 +198,9 @@ def test_names_and_columns_are_distinct(attributes: dict, words: str) -> None:
 
 
 def test_a_column_without_numbers_is_a_dash() -> None:
-    found = compare(Linear(), X, MAPS, [_like(Findings()), "max_sensitivity", "randomisation", "completeness"])
+    found = compare(
+        Linear(), X, MAPS, [_like(Findings()), "max_sensitivity", "randomisation", "completeness"]
+    )
     assert found.cells()[1] == [["a", "-", "-", "-", "-", "-", "-", "-"]]
     assert found.rows()[0]["share"] is None
 
@@ -208,6 +218,8 @@ def test_the_model_may_be_a_model_of_keras_with_given_maps() -> None:
 
     model = Subclassed()
     model(X)
-    found = compare(model, X, {"a": noise(X), "refused": "lrp.epsilon"}, [RegionPerturbation(2, 2, repeats=1)])
+    found = compare(
+        model, X, {"a": noise(X), "refused": "lrp.epsilon"}, [RegionPerturbation(2, 2, repeats=1)]
+    )
     np.testing.assert_allclose(found.curves("scores")["a"][:, 0], np.asarray(model(X)).max(axis=1), 1e-5)
     assert "Subclassed" in found.refusals["refused"]

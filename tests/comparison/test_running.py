@@ -136,7 +136,9 @@ def test_an_analyzer_that_refuses_is_listed_and_stops_nobody() -> None:
     assert list(found.maps) == ["gradient"]
     assert "has none" in found.refusals["deconvnet"]
     assert list(found.values("Gini")) == ["gradient"]
-    with pytest.raises(innexplain.errors.ArgumentError, match=r"Every analyzer refused the model: deconvnet: "):
+    with pytest.raises(
+        innexplain.errors.ArgumentError, match=r"Every analyzer refused the model: deconvnet: "
+    ):
         compare(linear, inputs(2, (6, 6, 1)), ["deconvnet"], [Complexity()])
 
 
@@ -212,7 +214,9 @@ def test_one_sigmoid_unit_has_two_classes() -> None:
     with eagerly():
         found = compare(model, x, ["gradient"], [FAST], target=[0, 1, 0, 1], y=[0, 0, 1, 1])
     p = model.predict(x, verbose=0)[:, 0]
-    np.testing.assert_allclose(found.curves("scores")["gradient"][:, 0], [1 - p[0], p[1], 1 - p[2], p[3]], 1e-5)
+    np.testing.assert_allclose(
+        found.curves("scores")["gradient"][:, 0], [1 - p[0], p[1], 1 - p[2], p[3]], 1e-5
+    )
     kernel = unit.get_weights()[0].reshape(6, 6, 1)
     np.testing.assert_allclose(found.maps["gradient"], [-kernel, kernel, -kernel, kernel], 1e-6)
 
