@@ -39,6 +39,8 @@ Finish = Callable[[np.ndarray, np.ndarray, Entry], np.ndarray]
 class BackwardAnalyzer(Analyzer):
     """One forward and one backward sweep, then `finish(x, relevance, entry)`."""
 
+    records_layers = True
+
     def __init__(self, core: Core, name: str, finish: Finish | None = None) -> None:
         super().__init__(core)
         self.name = name

@@ -33,6 +33,8 @@ class Analyzer(ABC):
     rows_per_sample = 1
     #: Whether the map is a derivative or acts like one, so that path methods may integrate it.
     gradient_like = False
+    #: Whether `return_layers` can be told: the method goes backwards through the layers, once a sample.
+    records_layers = False
 
     def __init__(self, core: Core) -> None:
         self.core = core
@@ -93,7 +95,7 @@ class Analyzer(ABC):
                 bias and epsilon keep; and `"layers"`.
             return_layers: layers, names or paths of steps whose relevance `info["layers"]` holds, in the
                 shape of their output (of a convolution with a folded batch norm, that of the batch
-                norm); implies `return_info`.
+                norm); implies `return_info`. For analyzers that go backwards once a sample.
 
         Returns:
             numpy arrays in x's structure and shape, in x's dtype where that is a float, never
@@ -112,13 +114,29 @@ class Analyzer(ABC):
             (2, 4)
         """
         _check_batch_size(batch_size)
-        kept = self.core.slots(return_layers)
+        kept = self._slots(return_layers)
         detailed = bool(return_info or kept)
         request = Request(batch_size, record=tuple(kept.values()) if detailed else None)
         analyze = self._analyze_dataset if is_dataset(x) else self._analyze_arrays
         answer, info = analyze(x, neuron_selection, request, progress)
         info["layers"] = {name: info["layers"][str(slot)] for name, slot in kept.items()}
         return (answer, info) if detailed else answer
+
+    def _slots(self, return_layers: Any) -> dict[str, int]:
+        """The slots that hold the relevance asked for, by the name of the step."""
+        if isinstance(return_layers, str):
+            raise ArgumentError(
+                "return_layers must be a list of layers, names or paths. "
+                f"Received: return_layers={return_layers!r}. Did you mean [{return_layers!r}]?"
+            )
+        if return_layers and not self.records_layers:
+            raise ArgumentError(
+                f"{self.name} has no relevance of layers to return. Leave return_layers out, or use an "
+                "analyzer that goes backwards through the layers once: gradient, input_t_gradient, "
+                "sensitivity, deconvnet, guided_backprop, or one of LRP, deep Taylor and patterns. "
+                f"Received: return_layers={return_layers!r}"
+            )
+        return self.core.slots(return_layers)
 
     def _analyze_arrays(
         self, x: Any, selection: Any, request: Request, progress: bool, start: int | None = None
@@ -127,7 +145,7 @@ class Analyzer(ABC):
         arrays, leaves, repack = self.core.read(x)
         n, shape = len(arrays[0]), self.core.output_shape(arrays)
         if start is not None and self.core.target.per_sample(selection, shape):
-            selection = selection[start : start + n]
+            selection = self._share(selection, start, n, shape)
         data = self.core.target.data(selection, n, shape)
         bar = keras.utils.Progbar(n * self.rows_per_sample, unit_name="row") if progress else None
         request = replace(request, tick=bar.add) if bar else request
@@ -141,6 +159,14 @@ class Analyzer(ABC):
         for index, leaf in enumerate(leaves):  # no comprehension: a warning points at the caller's line
             answer.append(self._mirror(result, index, leaf, n))
         return repack(answer), _info(result)
+
+    def _share(self, selection: Any, start: int, n: int, shape: tuple[int, ...]) -> Any:
+        """The entries of a selection for one batch of a dataset; the first batch checks all of them."""
+        if start == 0:
+            self.core.target.data(selection, len(selection), shape)
+        if len(selection) < start + n:
+            _wrong_length(selection, f"at least {start + n}")
+        return selection[start : start + n]
 
     def _analyze_dataset(
         self, dataset: Any, selection: Any, request: Request, progress: bool
@@ -160,10 +186,7 @@ class Analyzer(ABC):
             raise InputError("The dataset is empty: there is no sample to explain.")
         shape = self.core.output_shape(self.core.read(batch)[0])
         if self.core.target.per_sample(selection, shape) and len(selection) != done:
-            raise ArgumentError(
-                f"neuron_selection must have one entry per sample of the dataset, {done}. "
-                f"Received: {len(selection)}"
-            )
+            _wrong_length(selection, str(done))
         return _join(answers), _join(infos)
 
     def _mirror(self, result: Result, index: int, leaf: Any, n: int) -> np.ndarray:
@@ -193,6 +216,13 @@ class Analyzer(ABC):
             return np.sum(maps, axis=0)
         joined = np.concatenate(maps, axis=-1)
         return joined if self.core.options.embedding_map else joined.sum(axis=-1)
+
+
+def _wrong_length(selection: Any, samples: str) -> None:
+    raise ArgumentError(
+        f"neuron_selection must have one entry per sample of the dataset, {samples}. "
+        f"Received: {len(selection)}"
+    )
 
 
 def _check_batch_size(batch_size: Any) -> None:

@@ -155,9 +155,7 @@ def _evaluators(options: argparse.Namespace) -> list[Any]:
     for name in names:
         check_choice("--evaluators", name, KINDS)
     if StrongFeatures.name in names and options.labels is None:
-        raise ArgumentError(
-            f"--evaluators: {StrongFeatures.name} measures accuracy, which needs --labels FILE."
-        )
+        raise ArgumentError(f"--evaluators: {StrongFeatures.name} measures accuracy: give --labels FILE.")
     return [perturbation if name == perturbation.name else name for name in names]
 
 

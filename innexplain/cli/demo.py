@@ -93,8 +93,8 @@ def run(options: argparse.Namespace, job: Job) -> int:
     job.if_interrupted = "the trained network is lost; nothing was written."
     cases = pick_cases(digits, np.asarray(model.predict(digits.test_x, verbose=0)))
     runs = explain_with_all(model, np.stack([case.image for case in cases]))
-    job.if_interrupted = f"some of the files in {folder} may be missing; those there are complete."
     found = _compare(model, digits)
+    job.if_interrupted = f"some of the files in {folder} may be missing; those there are complete."
     _write_all(folder, model, accuracy, cases, runs, found)
     return 0 if reached else 1
 

@@ -19,7 +19,7 @@ from innexplain.comparison.result import Comparison, Entry
 from innexplain.comparison.store import Store, file_name, fingerprint, model_fingerprint
 from innexplain.console import write
 from innexplain.errors import ArgumentError, InnexplainError, InnexplainWarning, OutputPathError
-from innexplain.evaluators.arrays import check_classes, check_inputs, check_labels
+from innexplain.evaluators.arrays import check_classes, check_inputs, check_labels, spatial_maps
 from innexplain.evaluators.predictions import predict_all, predictor, watch
 
 __all__ = ["compare"]
@@ -146,6 +146,7 @@ class _Runner:
         store = self.store if named else Store()
         key = fingerprint(self.model_key, subject.x, subject.target, method)
         found = store.get(f"{file_name(label)}.maps", key, lambda: self._explain(label, subject))
+        spatial_maps(found["maps"], subject.x, subject.channel_axis)  # raises if they do not fit x
         return replace(subject, maps=found["maps"], gap=found.get("gap")), float(found["seconds"])
 
     def _explain(self, label: str, subject: Subject) -> dict[str, np.ndarray]:

@@ -20,7 +20,7 @@ from innexplain.composites.predicates import (
     type_is,
 )
 from innexplain.composites.presets import DECONVNET, GRADIENT, GUIDED_BACKPROP, pattern_composite
-from innexplain.composites.registered import register_rule, unregister_rule
+from innexplain.composites.registering import register_rule, unregister_rule
 
 __all__ = [
     "DECONVNET",

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from innexplain.composites.predicates import Predicate
-from innexplain.composites.registered import registered_rule
+from innexplain.composites.registered import Registered, registered_rule
 from innexplain.errors import (
     ArgumentError,
     NothingOverriddenError,
@@ -17,7 +17,7 @@ from innexplain.errors import (
     UnsupportedLayerError,
     nearest,
 )
-from innexplain.graph.kinds import MASK
+from innexplain.graph.kinds import DISCRETE, EMBEDDING, MASK
 from innexplain.graph.step import Graph, Step
 from innexplain.rules import Gradient, Pass, Rule, Shares
 
@@ -40,9 +40,15 @@ Rules = Mapping[Any, Any] | Sequence[tuple[Any, Any]] | None
 
 @dataclass(frozen=True)
 class Refuse:
-    """Stands in a row in place of a rule: the method has none for such a step, and why."""
+    """Stands in a row in place of a rule: the method has none for such a step, and why.
+
+    Args:
+        reason: what stands in the way.
+        final: whether no rule and no other method could help, since nothing arrives at the step.
+    """
 
     reason: str
+    final: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,9 +83,19 @@ def _predicate(graph: Graph, address: Any) -> Predicate:
 
 def _dead_end(assignment: Assignment) -> Assignment:
     """What an assignment becomes where a step passes no floats on, and no other path leads to the output."""
-    if not assignment.supported:
-        return assignment
-    return Assignment(assignment.step, Refuse("nothing with a derivative leads on from it to the output"))
+    reason = "it passes no floats on, so nothing with a derivative leads from it to the output"
+    return Assignment(assignment.step, Refuse(reason, final=True))
+
+
+def _leads_through(rule: Rule, step: Step) -> bool:
+    """Whether a rule known by name brings something back through a step."""
+    if step.kind in (DISCRETE, EMBEDDING):
+        return step.kind == DISCRETE and isinstance(rule, Pass)
+    return rule.suits(step)
+
+
+def _derives(step: Step) -> bool:
+    return _leads_through(Gradient(), step)
 
 
 def _is_instance(operation_type: type) -> Predicate:
@@ -128,21 +144,22 @@ class Composite:
             unsupported: `"error"` leaves refusals, `"gradient"` puts the gradient in their place.
 
         Raises:
-            ArgumentError: an address in `rules` matches nothing, or a rule is none.
+            AddressError: an address in `rules` matches nothing.
+            ArgumentError: a rule in `rules` is none, or suits none of the steps that it is given for.
         """
         if unsupported not in ("error", "gradient"):
             raise ArgumentError(
                 f"unsupported must be 'error' or 'gradient'. Received: unsupported={unsupported!r}"
             )
-        own = self._own_rows(graph, rules)
         active = graph.active()
         steps = [s for s in graph.steps if active.intersection(s.inputs) and s.kind != MASK]
+        own = self._own_rows(graph, steps, rules)
         answer = [Assignment(step, self._decide(step, own)) for step in steps]
         if not any(e.slot in active for e in graph.exits):
             answer = [a if active.intersection(a.step.outputs) else _dead_end(a) for a in answer]
         answer = _lightened(answer)
         if unsupported == "gradient":
-            answer = [a if a.supported else Assignment(a.step, Gradient()) for a in answer]
+            answer = [Assignment(a.step, Gradient()) if _helped(a.rule) else a for a in answer]
         return answer
 
     def require(self, assignments: list[Assignment]) -> None:
@@ -157,7 +174,7 @@ class Composite:
                 "'gradient', or name your own ReLU-like layers with rules={layer: 'relu'}."
             )
 
-    def _own_rows(self, graph: Graph, rules: Rules) -> list[Row]:
+    def _own_rows(self, graph: Graph, steps: Sequence[Step], rules: Rules) -> list[Row]:
         pairs = list(rules.items()) if isinstance(rules, Mapping) else list(rules or ())
         rows = []
         for pair in pairs:
@@ -166,16 +183,46 @@ class Composite:
                     "rules must be a dict address -> rule, or a list of pairs (address, rule). "
                     f"Received: {pair!r}"
                 )
-            rows.append(Row(_predicate(graph, pair[0]), self.resolve(pair[1])))
+            row = Row(_predicate(graph, pair[0]), self.resolve(pair[1]))
+            self._require_suited(row, pair, [step for step in steps if row.predicate(step)])
+            rows.append(row)
         return rows
+
+    def _require_suited(self, row: Row, pair: tuple[Any, Any], steps: Sequence[Step]) -> None:
+        """Raise if a row of the caller's meets steps, and its rule is meant for none of them."""
+        if steps and not any(isinstance(row.rule, Rule) and row.rule.suits(step) for step in steps):
+            shown = ", ".join(f"{step} ({step.type_name}, of kind {step.kind!r})" for step in steps[:5])
+            names = sorted({name for step in steps for name in self._names_for(step)})
+            raise ArgumentError(
+                f"{self.name} cannot use this rule of rules=: it is not meant for {shown}. Expected "
+                f"{_one_of(names)}. Received: {{{pair[0]!r}: {pair[1]!r}}}"
+            )
+
+    def _names_for(self, step: Step) -> list[str]:
+        """The rule names that can work for a step."""
+        return sorted(name for name, rule in self.named.items() if _leads_through(rule, step))
 
     def _decide(self, step: Step, own: list[Row]) -> Rule | Refuse:
         registered = registered_rule(step.operation)
-        rows = own if registered is None else [*own, Row(lambda s: True, self.resolve(registered))]
-        for row in (*rows, *self.rows):
-            if row.predicate(step) and (isinstance(row.rule, Refuse) or row.rule.suits(step)):
+        for row in (*own, *self._registered_rows(registered), *self.rows):
+            if isinstance(row.rule, Refuse) and row.predicate(step):
+                return replace(row.rule, reason=row.rule.reason + self._unused(registered))
+            if isinstance(row.rule, Rule) and row.predicate(step) and row.rule.suits(step):
                 return row.rule
-        return Refuse(f"no rule for steps of kind {step.kind!r}")
+        return Refuse(f"no rule for steps of kind {step.kind!r}" + self._unused(registered))
+
+    def _registered_rows(self, registered: Registered | None) -> list[Row]:
+        """A row for what is registered; none for a name that only other methods know."""
+        if registered is None or (isinstance(registered.rule, str) and registered.rule not in self.named):
+            return []
+        return [Row(lambda step: True, self.resolve(registered.rule))]
+
+    def _unused(self, registered: Registered | None) -> str:
+        """What a refusal tells of a registered rule: it was looked at, and could not be used."""
+        if registered is None:
+            return ""
+        owner = registered.layer_type.__name__
+        return f" ({registered.rule!r}, registered for {owner}, is no rule for it in {self.name})"
 
     def resolve(self, rule: Any) -> Rule:
         """The rule that a name or object stands for in this method."""
@@ -197,12 +244,39 @@ class Composite:
         shown = refused[:5]
         lines = [f"{a.step} ({a.step.type_name}): {a.rule.reason}" for a in shown]  # type: ignore[union-attr]
         more = f"\n  and {len(refused) - 5} more" if len(refused) > 5 else ""
-        first = refused[0].step
         return (
             f"{self.name} does not support {len(refused)} of the model's layers:\n  "
             + "\n  ".join(lines) + more
-            + f"\nWays out: rules={{{first.path!r}: rule}} with a rule of "
-            f"{sorted(self.named)} or your own; innexplain.register_rule({first.type_name}, rule) for "
-            "every model; unsupported='gradient' to take the gradient in all of them; or another "
-            "analyzer ('gradient' supports the most). innexplain.check_model lists every layer."
+            + f"\n{self._ways_out(refused)} innexplain.check_model lists every layer."
         )  # fmt: skip
+
+    def _ways_out(self, refused: list[Assignment]) -> str:
+        if any(_is_final(a.rule) for a in refused):
+            return (
+                "No rule helps, and no other analyzer that goes backwards. Way out: explain the part of the "
+                "model that begins where floats do; for tokens, keras.Model(embedding.output, model.output)."
+            )
+        first = refused[0].step
+        ways = (
+            f"Ways out: rules={{{first.path!r}: rule}} with {_one_of(self._names_for(first))}; "
+            f"innexplain.register_rule({first.type_name}, rule) for every model; "
+        )
+        if not all(_derives(a.step) for a in refused):
+            return ways + "or explain the part of the model behind it."
+        return ways + (
+            "unsupported='gradient' to take the gradient in all of them; or another analyzer "
+            "('gradient' supports the most)."
+        )
+
+
+def _one_of(names: Sequence[str]) -> str:
+    return f"a rule of {list(names)} or your own" if names else "a rule of your own"
+
+
+def _is_final(rule: Rule | Refuse) -> bool:
+    return isinstance(rule, Refuse) and rule.final
+
+
+def _helped(rule: Rule | Refuse) -> bool:
+    """Whether `unsupported="gradient"` changes it."""
+    return isinstance(rule, Refuse) and not rule.final

@@ -58,7 +58,8 @@ def pattern_composite(name: str, linear: Sequence[Row]) -> Composite:
 
     Relevance starts from the score, and batch norms are folded, so that w is the effective filter.
     """
-    return Composite(name, (*linear, *_rows(Gradient())), seed="score", folded=True)
+    rows = (*linear, *_rows(Gradient()))
+    return Composite(name, rows, named=GRADIENT.named, seed="score", folded=True)
 
 
 DECONVNET = _signal("deconvnet", DeconvReLU())

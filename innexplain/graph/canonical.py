@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any
 
+import numpy as np
+
 from innexplain.errors import ArgumentError, HeadError, UnknownNameError, nearest
 from innexplain.graph.facts import annotate
 from innexplain.graph.folding import fold
@@ -100,13 +102,14 @@ def select_exit(graph: Graph, output: Any) -> Exit:
             f"The model has {len(names)} outputs. Say which one is explained with output=: an index, "
             f"one of the names {names}, or a layer."
         )
-    if isinstance(output, Integral) and not isinstance(output, bool):
+    if isinstance(output, (bool, np.bool_)):
+        raise ArgumentError(f"output must be an index, a name or a layer. Received: output={output!r}")
+    if isinstance(output, Integral):
         if graph.opaque:
             return graph.exits[0]  # its one step gives the output asked for
-        output = int(output)
-        if not -len(names) <= output < len(names):
+        if not 0 <= int(output) < len(names):
             raise ArgumentError(f"output must be between 0 and {len(names) - 1}. Received: output={output}")
-        return graph.exits[output]
+        return graph.exits[int(output)]
     if isinstance(output, str) and names.count(output) > 1:
         raise ArgumentError(
             f"The name {output!r} stands for {names.count(output)} of the outputs {names}. Give an index."

@@ -61,7 +61,7 @@ def run_opaque(model: Any, structure: Any, output: Any = None) -> Function:
         with _kept_losses(model):
             found = tree.flatten(model(tree.pack_sequence_as(structure, tensors), **training))
         index: Any = 0 if output is None and len(found) == 1 else output
-        if not isinstance(index, Integral) or not -len(found) <= int(index) < len(found):
+        if not isinstance(index, Integral) or not 0 <= int(index) < len(found):
             raise ArgumentError(
                 f"{model.name!r} gives {len(found)} output(s): output= must be an index between 0 and "
                 f"{len(found) - 1}. Received: output={output!r}"

@@ -16,6 +16,7 @@ from innexplain.errors import ArgumentError, GraphError, InputError, ModelError
 from innexplain.graph.canonical import canonical
 from innexplain.graph.inputs import batches_of, check_arrays, flatten_inputs, is_dataset, rows_of
 from innexplain.graph.trace import trace
+from innexplain.numerics import accumulation_dtype
 from innexplain.patterns.moments import merged, pattern
 from innexplain.patterns.patterns import PATTERN_TYPES, Patterns
 from innexplain.patterns.sites import Site, find_sites, fingerprints
@@ -190,15 +191,20 @@ class PatternComputer:
 
     def weights(self, site: Site) -> tuple[np.ndarray, np.ndarray]:
         """The effective kernel of a site and, by neuron, its bias (at the centre, where it differs)."""
-        value = self.graph.values[site.calls[0][0].inputs[0]]
-        # What batch norms do to weights does not depend on the input's size.
-        x = ops.zeros([1, *(d or 32 for d in value.shape[1:])], "float32")
-        kernel, bias = site.part.weights(x)
+        kernel, bias = site.part.weights(self._blank_input(site))
         if bias is None:
             return np.asarray(kernel, "float64"), np.zeros(site.neurons.count)
         wide = np.moveaxis(np.asarray(bias, "float64"), 1 if site.part.bias_axis == 1 else -1, -1)
         flat = wide.reshape(-1, wide.shape[-1])
         return np.asarray(kernel, "float64"), flat[len(flat) // 2]
+
+    def _blank_input(self, site: Site) -> Any:
+        """Zeros like a site's input; what batch norms do to weights does not depend on its size."""
+        dtype = accumulation_dtype(site.part.layer.variable_dtype)
+        value = self.graph.values.get(site.calls[0][0].inputs[0])
+        if value is None:  # between the parts of a separable convolution, where only the rank counts
+            return ops.zeros([1] * len(site.kernel_shape), dtype)
+        return ops.zeros([1, *(d or 32 for d in value.shape[1:])], dtype)
 
     def merge(self, other: PatternComputer) -> PatternComputer:
         """Add what another computer of the same model and settings has summed.

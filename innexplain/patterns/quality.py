@@ -21,7 +21,7 @@ from innexplain.patterns.sites import Site
 
 __all__ = ["QUALITY_ESTIMATORS", "QualityResult", "quality"]
 
-_LEFT_OUT = "not measured: its neurons do not all look at the same inputs"
+_LEFT_OUT = "not measured: its neurons look at different inputs, or its kernel numbers them otherwise"
 QUALITY_ESTIMATORS = ("random", "S_w", "S_a", "S_a+-")
 
 
@@ -120,26 +120,26 @@ def _check_types(names: Sequence[str], patterns: Patterns) -> None:
 def _is_plain(site: Site) -> bool:
     """Whether all neurons of a layer look at the same inputs, and receptive fields can be cut out."""
     part = site.part
-    return part.out_axes is not None and len(part.out_axes) == 1 and part.out_axes[0] == _rank(site) - 1
-
-
-def _rank(site: Site) -> int:
-    return len(getattr(site.part.layer, site.part.kernel_name).shape)
+    grouped = part.in_axes is None
+    return part.out_axes == (len(site.kernel_shape) - 1,) and not grouped
 
 
 def _receptive_fields(
     computer: PatternComputer, sites: list[Site], dataset: Any, samples: int, batch_size: int, rng: Any
 ) -> list[np.ndarray]:
     """For every site receptive fields (samples, inputs), taken evenly over the batches."""
-    batches = [computer.rows(batch) for batch in computer.batches(dataset, batch_size)[0]]
-    if not batches:
-        raise InputError("The dataset is empty: there is nothing to measure on.")
-    most = max(1, -(-samples // len(batches)))
+    batches, length = computer.batches(dataset, batch_size)
+    if length is None:  # it has to be known, so that every batch gives its share
+        batches = list(batches)
+        length = len(batches)
+    most = max(1, -(-samples // max(length, 1)))
     run = compiled_rows(lambda *rows: _inputs_of(computer, sites, rows))
     kept: list[list[np.ndarray]] = [[] for _ in sites]
-    for rows in batches:
+    for rows in map(computer.rows, batches):
         for i, (site, x) in enumerate(zip(sites, run(rows), strict=True)):
             kept[i].append(_cut(site, x, most, rng))
+    if not all(kept):
+        raise InputError("The dataset is empty: there is nothing to measure on.")
     return [np.concatenate(parts)[:samples].astype("float64") for parts in kept]
 
 
@@ -155,13 +155,13 @@ def _inputs_of(computer: PatternComputer, sites: list[Site], rows: Sequence[Any]
 
 def _cut(site: Site, x: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
     """Up to `most` receptive fields of a batch, one position of an image each time."""
-    if _rank(site) == 2:
+    if len(site.kernel_shape) == 2:
         flat = x.reshape(-1, x.shape[-1])
         return flat[rng.permutation(len(flat))[:most]]
-    kernel = getattr(site.part.layer, site.part.kernel_name)
-    size = int(np.prod(kernel.shape[:-1]))
+    shape = site.kernel_shape[:-1]
+    size = int(np.prod(shape))
     # Convolved with a kernel that copies, an image becomes its receptive fields.
-    copying = ops.convert_to_tensor(np.eye(size, dtype="float32").reshape(*kernel.shape[:-1], size))
+    copying = ops.convert_to_tensor(np.eye(size, dtype=x.dtype).reshape(*shape, size))
     parts, each = [], max(1, -(-most // len(x)))
     for image in x:
         fields = ops.convert_to_numpy(site.part.apply(ops.convert_to_tensor(image[None]), copying))

@@ -10,10 +10,15 @@ from typing import Any
 import keras
 import numpy as np
 
-from innexplain.graph.kinds import SCALE
+from innexplain.graph.kinds import SCALE, keras_type
 from innexplain.graph.linear import LinearPart
 from innexplain.graph.step import Graph, Step
 from innexplain.patterns.neurons import Neurons, neurons_of
+
+_IDLE = (
+    "Identity", "Dropout", "AlphaDropout", "GaussianDropout", "GaussianNoise", "ActivityRegularization",
+    "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D",
+)  # fmt: skip
 
 __all__ = ["Site", "find_sites", "fingerprints", "site_key"]
 
@@ -35,6 +40,11 @@ class Site:
     part: LinearPart
     neurons: Neurons
     calls: tuple[tuple[Step, int], ...]
+
+    @property
+    def kernel_shape(self) -> tuple[int, ...]:
+        """The shape of the kernel, and so of its patterns."""
+        return tuple(getattr(self.part.layer, self.part.kernel_name).shape)
 
 
 def site_key(step: Step) -> str:
@@ -83,9 +93,15 @@ def _gate(step: Step, consumers: dict[int, list[Step]]) -> int:
     ReLU behind them sees.
     """
     slot = step.outputs[0]
-    while len(consumers.get(slot, [])) == 1 and consumers[slot][0].kind == SCALE:
+    while len(consumers.get(slot, [])) == 1 and _keeps_places(consumers[slot][0]):
         slot = consumers[slot][0].outputs[0]
     return slot
+
+
+def _keeps_places(step: Step) -> bool:
+    """Whether a step leaves every neuron in its place: a scaling, or one that does nothing at inference."""
+    base = keras_type(step.operation)
+    return step.kind == SCALE or (base is not None and base.__name__ in _IDLE)
 
 
 def fingerprints(graph: Graph) -> dict[str, str]:

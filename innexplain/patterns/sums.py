@@ -15,7 +15,7 @@ import tensorflow as tf
 from keras import ops
 
 from innexplain.graph.step import Graph, Step
-from innexplain.numerics import vjp, widen
+from innexplain.numerics import cast_like, vjp, widen
 from innexplain.patterns.sites import Site
 
 __all__ = ["GROUPS", "Sums"]
@@ -61,12 +61,11 @@ class Sums:
     def _shapes(self) -> dict[str, tuple[int, ...]]:
         shapes: dict[str, tuple[int, ...]] = {}
         for site in self.sites:
-            kernel = tuple(getattr(site.part.layer, site.part.kernel_name).shape)
             for group in self.groups:
                 for name in ("n", "y", "yy"):
                     shapes[f"{site.key}|{group}|{name}"] = (site.neurons.count,)
                 for name in ("x", "xy"):
-                    shapes[f"{site.key}|{group}|{name}"] = kernel
+                    shapes[f"{site.key}|{group}|{name}"] = site.kernel_shape
             shapes[f"{site.key}|every|n"] = shapes[f"{site.key}|every|y"] = (site.neurons.count,)
         return shapes
 
@@ -114,7 +113,7 @@ class Sums:
             (_,), pull = _by_kernel(step, x)
             for group in self.groups:
                 mask = _mask(group, gate)
-                c = references[f"{site.key}|{group}"]
+                c = cast_like(references[f"{site.key}|{group}"], z)
                 v = mask * (z - site.neurons.along_output(c, rank))
                 for name, value in (("n", mask), ("y", v), ("yy", v * v)):
                     self._add(site, group, name, site.neurons.sum_positions(value))

@@ -42,7 +42,12 @@ CALLS_ONLY = (
     *("input_t_gradient", "integrated_gradients", "smoothgrad"),
 )
 # What keeps a test short: the number of steps is no part of a contract.
-FEW = {"integrated_gradients": {"steps": 5}, "smoothgrad": {"augment_by_n": 5}}
+FEW = {
+    "integrated_gradients": {"steps": 5},
+    "smoothgrad": {"augment_by_n": 5},
+    "pattern.net": {"estimator": "S_w"},  # the one that needs no data
+    "pattern.attribution": {"estimator": "S_w"},
+}
 REFUSALS = (UnsupportedLayerError, NothingOverriddenError, GraphError)
 
 

@@ -1,9 +1,8 @@
 """`innexplain demo`, end to end with few epochs, and what it does when things are missing."""
 
-import base64
 import builtins
+import json
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import keras
@@ -17,9 +16,12 @@ from innexplain.cli.demo_network import Digits, load_digits, train
 from innexplain.cli.demo_page import page
 from innexplain.cli.demo_runs import Case, Run, pick_cases
 from innexplain.cli.main import main
+from innexplain.comparison import choosing
+from tests.pages import Page
 
 pytest.importorskip("sklearn")
 NAMES = ("gradient", "guided_backprop", "integrated_gradients", "sensitivity")
+COMPARED = ("lrp.epsilon", "random")
 
 
 @pytest.fixture(scope="module")
@@ -28,30 +30,9 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, Path]:
     folder = tmp_path_factory.mktemp("demo") / "new"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(innexplain, "analyzer_names", lambda: NAMES)
+        patch.setattr(choosing, "DEFAULT_ANALYZERS", COMPARED)
+        patch.setattr(demo, "_COMPARED", 4)
         return main(["demo", "--output", str(folder), "--epochs", "3"]), folder
-
-
-class _Page(HTMLParser):
-    """Collects the attributes of all tags, and the cells of all tables."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.cells: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in ("img", "meta"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open[-1:] in (["td"], ["th"]):
-            self.cells.append(data)
 
 
 def test_accuracy_below_the_goal_is_exit_code_1(done) -> None:
@@ -69,25 +50,41 @@ def test_files_are_complete(done) -> None:
     _, folder = done
     names = {path.name for path in folder.iterdir()}
     digits = {f"digit-{i}.png" for i in range(1, 9)}
-    assert names == {"digits.keras", "gallery.png", "index.html"} | digits
+    assert names == {"digits.keras", "gallery.png", "index.html", "comparison"} | digits
     with Image.open(folder / "gallery.png") as gallery:
         assert gallery.width > 1000
         assert len(gallery.convert("RGB").getcolors(2**24)) > 200
 
 
 def test_page_stands_alone_and_is_accessible(done) -> None:
+    """The gallery and the curves of the comparison are inside."""
     _, folder = done
-    text = (folder / "index.html").read_text(encoding="utf-8")
-    found = _Page(text)
-    assert found.open == []
-    assert not re.search(r"https?://|<script|<link", text)
-    [picture] = [attributes for tag, attributes in found.tags if tag == "img"]
-    data = picture["src"].removeprefix("data:image/png;base64,")
-    assert base64.b64decode(data) == (folder / "gallery.png").read_bytes()
-    assert all(name in picture["alt"] for name in NAMES)
-    assert set(NAMES) <= set(found.cells)
-    assert dict(found.tags)["html"]["lang"] == "en"
-    assert all("scope" in attributes for tag, attributes in found.tags if tag == "th")
+    page = Page((folder / "index.html").read_text(encoding="utf-8"))
+    page.check()
+    (gallery, names), (curves, compared) = page.pictures
+    assert gallery == (folder / "gallery.png").read_bytes()
+    assert curves == (folder / "comparison" / "curves.png").read_bytes()
+    assert all(name in names for name in NAMES)
+    assert all(name in compared for name in COMPARED)
+    assert {*NAMES, *COMPARED} <= set(page.cells)
+
+
+def test_comparison_is_that_of_the_network_on_digits_held_out(done) -> None:
+    _, folder = done
+    digits = load_digits()
+    model = keras.models.load_model(folder / "digits.keras")
+    found = innexplain.compare(model, digits.test_x[:4], COMPARED, y=digits.test_y[:4])
+    numbers = json.loads((folder / "comparison" / "numbers.json").read_text("utf-8"))
+    assert numbers["y"] == digits.test_y[:4].tolist()
+    for name in COMPARED:
+        for column in ("AOPC", "Gini"):
+            expected = found.values(column)[name]
+            np.testing.assert_allclose(numbers["per_image"][name][column], expected, 1e-4, 1e-6)
+    report = Page((folder / "comparison" / "report.html").read_text("utf-8"))
+    report.check()
+    assert len(report.pictures) == 3
+    page = Page((folder / "index.html").read_text("utf-8"))
+    assert {row[1] for row in found.cells()[1]} <= set(page.cells)
 
 
 def test_digit_files_give_the_network_the_same_values(done) -> None:
@@ -110,10 +107,13 @@ def test_held_out_digits_are_held_out() -> None:
 def test_table_is_printed_with_refusals(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, innexplain_) -> None:
     names = (*NAMES, "gradient_of_nothing")
     monkeypatch.setattr(innexplain, "analyzer_names", lambda: names)
+    monkeypatch.setattr(choosing, "DEFAULT_ANALYZERS", COMPARED)
+    monkeypatch.setattr(demo, "_COMPARED", 4)
     code, out, err = innexplain_("demo", "--output", tmp_path, "--epochs", 1)
     assert (code, err) == (1, "")
     assert "NOT as expected" in out
-    rows = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.strip()}
+    first, second = out.split("Which map can be believed?")
+    rows = {line.split()[0]: line.split()[1:] for line in first.splitlines() if line.strip()}
     for name in NAMES:
         assert [float(cell) > 0 for cell in rows[name][:2]] == [True, True]
         assert (rows[name][2] == "-") == (name != "integrated_gradients")
@@ -121,6 +121,10 @@ def test_table_is_printed_with_refusals(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert "gradient_of_nothing refused: There is no analyzer" in out
     assert "gradient_of_nothing</dt>" in (tmp_path / "index.html").read_text("utf-8")
     assert str((tmp_path / "index.html").resolve()) in out
+    lines = second.splitlines()
+    assert "4 digits held out" in lines[0]
+    assert [line.split()[0] for line in lines[1:5]] == ["analyzer", "-" * len("lrp.epsilon"), *COMPARED]
+    assert str((tmp_path / "comparison" / "report.html").resolve()) in second
 
 
 def test_cases_are_right_ones_then_the_surest_mistakes() -> None:
@@ -143,7 +147,7 @@ def test_page_without_mistakes_and_with_hostile_text() -> None:
     assert "It made no mistake" in text
     assert "<b>" not in text
     assert "no &quot;rule&quot; &amp; &lt;layer&gt;" in text
-    assert _Page(text).open == []
+    assert Page(text).open == []
 
 
 def test_scikit_learn_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, innexplain_) -> None:
@@ -183,13 +187,30 @@ def test_interrupted_in_training(monkeypatch: pytest.MonkeyPatch, tmp_path, inne
     assert list(tmp_path.iterdir()) == []
 
 
+def test_interrupted_in_the_comparison(monkeypatch: pytest.MonkeyPatch, tmp_path, innexplain_) -> None:
+    def compare(*arguments: object, **keywords: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(innexplain, "compare", compare, raising=False)
+    monkeypatch.setattr(innexplain, "analyzer_names", lambda: ("gradient",))
+    code, _, err = innexplain_("demo", "--output", tmp_path / "new", "--epochs", 1)
+    assert code == 130
+    assert err == "innexplain: interrupted: the trained network is lost; nothing was written.\n"
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.slow
 def test_every_analyzer_explains_the_network(tmp_path: Path, innexplain_) -> None:
     code, out, err = innexplain_("demo", "--output", tmp_path)
     assert (code, err) == (0, "")
     assert "refused" not in out
-    text = (tmp_path / "index.html").read_text("utf-8")
-    assert set(innexplain.analyzer_names()) <= set(_Page(text).cells)
+    page = Page((tmp_path / "index.html").read_text("utf-8"))
+    page.check()
+    assert set(innexplain.analyzer_names()) <= set(page.cells)
+    numbers = json.loads((tmp_path / "comparison" / "numbers.json").read_text("utf-8"))
+    gains = {row["analyzer"]: row["AOPC - random"] for row in numbers["analyzers"]}
+    assert set(gains) == set(choosing.DEFAULT_ANALYZERS)
+    assert gains["lrp.epsilon"] > 0.02 > gains["random"]
 
 
 @pytest.mark.slow

@@ -169,7 +169,7 @@ def test_bad_arguments_of_the_grid(arguments, error, words: str, found) -> None:
 
 def test_pictures_whose_evaluator_did_not_run(tmp_path: Path) -> None:
     found = compare(Linear(), X, {"a": noise(X)}, [Share()])
-    with pytest.raises(ArgumentError, match="needs the evaluator 'region_perturbation'.* made with share"):
+    with pytest.raises(ArgumentError, match=r"needs the evaluator 'region_perturbation'.* made with share"):
         found.plot_curves()
     with pytest.raises(ArgumentError, match="needs the evaluator 'complexity'"):
         found.plot_complexity()

@@ -79,7 +79,8 @@ def test_boxes_have_the_medians_and_quartiles_of_the_numbers() -> None:
     assert figure.get_suptitle() == "how"
     assert [axes.get_xlabel() for axes in figure.axes] == ["bytes", "bits"]
     for axes, methods in zip(figure.axes, values.values(), strict=True):
-        for place, numbers, box, median in zip((2, 1), methods.values(), axes.patches, _medians(axes), strict=True):
+        drawn = zip((2, 1), methods.values(), axes.patches, _medians(axes), strict=True)
+        for place, numbers, box, median in drawn:
             assert median.get_xdata() == pytest.approx([np.median(numbers)] * 2)
             assert np.mean(median.get_ydata()) == pytest.approx(place)
             edges = box.get_path().vertices

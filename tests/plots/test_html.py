@@ -7,7 +7,7 @@ from innexplain.plots import save_image
 from innexplain.plots.html import document, picture, table
 from tests.pages import Page
 
-HOSTILE = '<b title="x">&amp; \'quoted\'</b> {braces}'
+HOSTILE = "<b title=\"x\">&amp; 'quoted'</b> {braces}"
 
 
 def test_a_picture_is_inside_the_page(tmp_path) -> None:

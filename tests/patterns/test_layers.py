@@ -1,0 +1,161 @@
+"""Patterns of every kind of layer equal those of receptive fields that are cut out one by one."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from innexplain.patterns import PATTERN_TYPES, PatternComputer
+from tests.patterns.naive import conv_neurons, map_fields, pattern
+from tests.zoo import randomise
+
+ALL = list(PATTERN_TYPES)
+
+
+def images(*shape, n=12, seed=1):
+    """Data of non-zero mean, as after a ReLU."""
+    rng = np.random.default_rng(seed)
+    return (rng.normal(size=(n, *shape)) + 0.5).astype("float32")
+
+
+def one_layer(layer, x, dtype="float32"):
+    """A network of one layer with random weights."""
+    model = keras.Sequential([keras.Input(x.shape[1:], dtype=dtype), layer])
+    return randomise(model, 3)
+
+
+def close(found, expected, within=2e-5):
+    """Equal up to a share of the largest number."""
+    np.testing.assert_allclose(found, expected, rtol=0, atol=within * np.abs(expected).max())
+
+
+def check(patterns, layer, neurons, bias, mean_y, within=2e-5, part=None):
+    """Every type of pattern of every neuron, against the plain computation."""
+    for number, (place, w, fields) in enumerate(neurons):
+        y = fields @ w + bias[number]
+        assert 0 < (y > 0).sum() < len(y)  # else one of the groups would be empty
+        for pattern_type in patterns.pattern_types:
+            found = patterns.get(layer, pattern_type, part)[place].ravel()
+            close(found, pattern(fields, y, y, w, pattern_type, mean_y), within)
+            np.testing.assert_allclose(w @ found, 1, atol=2e-5)
+
+
+@pytest.mark.parametrize("mean_y", ["conditional", "all"])
+@pytest.mark.parametrize("shape", [(7,), (4, 7)], ids=["rank 2", "rank 3"])
+def test_dense(shape, mean_y):
+    x = images(*shape, n=40)
+    layer = layers.Dense(5, activation="relu")
+    model = one_layer(layer, x)
+    patterns = PatternComputer(model, ALL, mean_y).fit(x, progress=False)
+    kernel, bias = layer.get_weights()
+    fields = x.reshape(-1, 7).astype("float64")
+    neurons = [((..., j), kernel[:, j].astype("float64"), fields) for j in range(5)]
+    check(patterns, layer, neurons, bias, mean_y)
+
+
+CONVOLUTIONS = {
+    "1D": ((11, 3), lambda **k: layers.Conv1D(4, 3, **k)),
+    "1D strides": ((11, 3), lambda **k: layers.Conv1D(4, 3, strides=2, padding="same", **k)),
+    "1D causal": ((11, 3), lambda **k: layers.Conv1D(4, 3, padding="causal", dilation_rate=2, **k)),
+    "2D": ((6, 7, 2), lambda **k: layers.Conv2D(3, (3, 2), **k)),
+    "2D same": ((6, 7, 2), lambda **k: layers.Conv2D(3, (3, 2), padding="same", **k)),
+    "2D strides": ((6, 7, 2), lambda **k: layers.Conv2D(3, 3, strides=(2, 3), padding="same", **k)),
+    "2D dilation": ((8, 7, 2), lambda **k: layers.Conv2D(3, 3, dilation_rate=(2, 1), **k)),
+    "2D dilation, same": ((8, 7, 2), lambda **k: layers.Conv2D(3, 3, dilation_rate=2, padding="same", **k)),
+    "3D": ((4, 5, 4, 2), lambda **k: layers.Conv3D(3, 2, strides=(1, 2, 1), padding="same", **k)),
+    "grouped": ((6, 7, 4), lambda **k: layers.Conv2D(6, 3, groups=2, padding="same", **k)),
+    "depthwise": ((6, 7, 3), lambda **k: layers.DepthwiseConv2D(3, depth_multiplier=2, **k)),
+    "depthwise same": ((6, 7, 3), lambda **k: layers.DepthwiseConv2D(3, strides=2, padding="same", **k)),
+    "depthwise 1D": ((11, 3), lambda **k: layers.DepthwiseConv1D(3, depth_multiplier=2, **k)),
+}
+
+
+@pytest.mark.parametrize("mean_y", ["conditional", "all"])
+@pytest.mark.parametrize("case", CONVOLUTIONS)
+def test_convolutions(case, mean_y):
+    shape, make = CONVOLUTIONS[case]
+    x = images(*shape)
+    layer = make(activation="relu")
+    model = one_layer(layer, x)
+    patterns = PatternComputer(model, ALL, mean_y).fit(x, progress=False, batch_size=5)
+    assert patterns.get(layer).shape == tuple(layer.kernel.shape)
+    check(patterns, layer, conv_neurons(layer, x), np.asarray(layer.bias, "float64"), mean_y)
+
+
+@pytest.mark.parametrize("case", ["1D causal", "2D same", "3D", "depthwise"])
+def test_float64_models(case):
+    shape, make = CONVOLUTIONS[case]
+    x = images(*shape).astype("float64")
+    layer = make(activation="relu", dtype="float64")
+    model = one_layer(layer, x, "float64")
+    patterns = PatternComputer(model, ALL).fit(x, progress=False, batch_size=5)
+    check(patterns, layer, conv_neurons(layer, x), np.asarray(layer.bias), "conditional", 1e-11)
+
+
+def test_mixed_precision():
+    x = images(6, 7, 2, n=40)
+    layer = layers.Conv2D(3, 3, activation="relu", dtype="mixed_float16")
+    model = one_layer(layer, x)
+    patterns = PatternComputer(model, ALL).fit(x, progress=False)
+    half = x.astype("float16")
+    seen = layer(x).numpy()  # in half precision, some neurons near zero are on its other side
+    for number, (place, w, fields) in enumerate(conv_neurons(layer, half)):
+        y = fields @ w + np.asarray(layer.bias, "float64")[number]
+        for pattern_type in ALL:
+            expected = pattern(fields, y, seen[..., number].ravel(), w, pattern_type)
+            close(patterns.get(layer, pattern_type)[place].ravel(), expected, 2e-3)
+
+
+def test_separable():
+    """Its depthwise part, then its pointwise part, which alone has the bias and the ReLU."""
+    x = images(6, 7, 3)
+    layer = layers.SeparableConv2D(4, 3, depth_multiplier=2, padding="same", activation="relu")
+    model = one_layer(layer, x)
+    patterns = PatternComputer(model, ALL).fit(x, progress=False)
+    assert list(patterns) == [(layer.name,)] and len(patterns) == 1
+    depthwise = layers.DepthwiseConv2D(3, depth_multiplier=2, padding="same", use_bias=False)
+    depthwise(x)
+    depthwise.kernel.assign(layer.depthwise_kernel)
+    check(patterns, layer, conv_neurons(depthwise, x), np.zeros(6), "conditional", part="depthwise")
+    between = depthwise(x).numpy()
+    pointwise = layers.Conv2D(4, 1)
+    pointwise(between)
+    pointwise.kernel.assign(layer.pointwise_kernel)
+    bias = np.asarray(layer.bias, "float64")
+    check(patterns, layer, conv_neurons(pointwise, between), bias, "conditional", part="pointwise")
+
+
+def test_transposed():
+    x = images(4, 3, 2)
+    layer = layers.Conv2DTranspose(3, 3, strides=2, padding="same")
+    model = one_layer(layer, x)
+    fields = map_fields(layer, x)  # (3, 3, filters, channels, n, height, width, filters)
+    kernel, bias = (v.astype("float64") for v in layer.get_weights())
+    neurons = [
+        ((..., f, slice(None)), kernel[..., f, :].ravel(), fields[:, :, f, :, ..., f].reshape(18, -1).T)
+        for f in range(3)
+    ]
+    patterns = PatternComputer(model, ALL).fit(x, progress=False)
+    check(patterns, layer, neurons, bias, "conditional")
+
+
+def test_einsum():
+    x = images(5, 4, n=20)
+    layer = layers.EinsumDense("abc,cde->abde", output_shape=(None, 3, 2), bias_axes="de")
+    model = one_layer(layer, x)
+    kernel, bias = (v.astype("float64") for v in layer.get_weights())
+    places = list(np.ndindex(3, 2))
+    neurons = [((..., d, e), kernel[:, d, e], x.reshape(-1, 4).astype("float64")) for d, e in places]
+    patterns = PatternComputer(model, ALL).fit(x, progress=False)
+    check(patterns, layer, neurons, bias.ravel(), "conditional")
+
+
+def test_einsum_with_dots():
+    x = images(5, 4, n=20)
+    layer = layers.EinsumDense("...x,xy->...y", output_shape=3, bias_axes="y")
+    model = one_layer(layer, x)
+    kernel, bias = (v.astype("float64") for v in layer.get_weights())
+    neurons = [((..., j), kernel[:, j], x.reshape(-1, 4).astype("float64")) for j in range(3)]
+    check(PatternComputer(model, ALL).fit(x, progress=False), layer, neurons, bias, "conditional")
