@@ -111,7 +111,7 @@ class Grid:
         return np.asarray(np.ravel_multi_index(np.meshgrid(*axes, indexing="ij"), self.counts))
 
     def sums(self, maps: np.ndarray) -> np.ndarray:
-        """The sum of every window, (n, windows), of maps of shape (n, *shape), in float64."""
+        """The sum of every window, (n, windows), of maps of shape `(n, *shape)`, in float64."""
         labels = self.labels.ravel()
         flat = np.asarray(maps, "float64").reshape(len(maps), -1)
         return np.stack([np.bincount(labels, row, minlength=len(self)) for row in flat])

@@ -15,12 +15,20 @@ from PIL import Image
 import innexplain
 from innexplain import composites
 from innexplain.graph import Entry, Exit, Graph, Step, Value, kinds
+from innexplain.graph.step import Facts
+from innexplain.rules import Epsilon
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PAGES = sorted((CHECKOUT / "docs").glob("*.rst"))
 LAYERS = CHECKOUT / "docs" / "layers.rst"
 README = CHECKOUT / "README.md"
-METHODS = (composites.GRADIENT, composites.DECONVNET)
+LRP = composites.lrp_composite("LRP", composites.everywhere(Epsilon()))
+METHODS = {"gradient": composites.GRADIENT, "signal": composites.DECONVNET, "LRP": LRP}
+# What the cells of the tables call a rule.
+WORDS = {
+    "Gradient": "derivative", "DeconvReLU": "overridden", "Epsilon": "the rule", "Shares": "in proportion",
+    "Pass": "passed on", "Gate": "to the input that gates weigh",
+}  # fmt: skip
 # The same flags as in setup.cfg and docs/conf.py.
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
@@ -103,12 +111,12 @@ def _marked(name):
 def _table(name):
     """The rows of one of the tables in `kinds`, as reStructuredText."""
     meanings = dict(re.findall(r'^[A-Z]+ = "(\w+)"  # (.+)$', Path(kinds.__file__).read_text("utf-8"), re.M))
-    rows = [("kind", "classes" if name == "layers" else "classes of operations", "gradient", "signal")]
+    rows = [("kind", "classes" if name == "layers" else "classes of operations", *METHODS)]
     for kind, members in getattr(kinds, f"_{name.upper()}").items():
         meaning = f"`{kind}`: {meanings[kind]}" if kind in meanings else f"`{kind}`"
         classes = ", ".join(f"`{member}`" for member in members)
-        rows.append((meaning, classes, *(_treated(kind, composite) for composite in METHODS)))
-    lines = ["", ".. list-table::", "   :header-rows: 1", "   :widths: 22 42 18 18", ""]
+        rows.append((meaning, classes, *(_treated(kind, composite) for composite in METHODS.values())))
+    lines = ["", ".. list-table::", "   :header-rows: 1", "   :widths: 20 38 12 15 15", ""]
     for row in rows:
         for number, cell in enumerate(row):
             lead = "   * - " if number == 0 else "     - "
@@ -117,14 +125,20 @@ def _table(name):
 
 
 def _treated(kind, composite):
-    """What a method does with a step of a kind."""
-    step = Step(None, ("step",), (0,), (1,), lambda x: [x], kind)
+    """What a method does with a step of a kind; with products, also where other factors are gates."""
+    plain, gated = (_treated_once(kind, composite, Facts(gates=frozenset(g))) for g in ((), (1,)))
+    return plain if plain == gated else f"{gated}; otherwise {plain}"
+
+
+def _treated_once(kind, composite, facts):
+    linear = "any" if kind == kinds.KERNEL else None
+    step = Step(None, ("step",), (0,), (1,), lambda x: [x], kind, linear=linear, facts=facts)
     value = Value((None, 4), "float32")
     graph = Graph((step,), (Entry(0, "input", value, 0, explained=True),), (Exit(1, "output"),), {0: value})
     (assignment,) = composite.assign(graph)
     if isinstance(assignment.rule, composites.Refuse):
         return f"refused: {assignment.rule.reason}"
-    return "derivative" if assignment.rule.name == "Gradient" else "overridden"
+    return WORDS[type(assignment.rule).__name__]
 
 
 def _rewrite():

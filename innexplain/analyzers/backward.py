@@ -45,7 +45,9 @@ class BackwardAnalyzer(Analyzer):
         super().__init__(core)
         self.name = name
         self.finish = finish
-        self.gradient_like = finish is None
+        composite = core.composite
+        derivative = composite is not None and composite.seed == "one" and not composite.relevance
+        self.gradient_like = derivative and finish is None
 
     def explain(self, rows: Rows, data: np.ndarray, request: Request) -> Result:
         """Explain rows, see `Analyzer.explain`."""

@@ -161,11 +161,11 @@ class Analyzer(ABC):
         return repack(answer), _info(result)
 
     def _share(self, selection: Any, start: int, n: int, shape: tuple[int, ...]) -> Any:
-        """The entries of a selection for one batch of a dataset; the first batch checks all of them."""
-        if start == 0:
-            self.core.target.data(selection, len(selection), shape)
+        """The entries of a selection for one batch of a dataset; with the first batch all are checked."""
         if len(selection) < start + n:
             _wrong_length(selection, f"at least {start + n}")
+        if start == 0:
+            self.core.target.data(selection, len(selection), shape)
         return selection[start : start + n]
 
     def _analyze_dataset(

@@ -72,8 +72,7 @@ def _builder(name: str, rows: Callable[..., Rows], defaults: dict[str, Any] | No
         placed = {key: value for key, value in given.items() if value is not None}
         composite = lrp_composite(name, rows(**own))
         placement = Placement(**_complete({**(defaults or {}), **placed}))
-        composite = composite.prepend(placement.rows(composite))
-        return _analyzer(name, model, options, composite)
+        return _analyzer(name, model, options, placement.on(composite))
 
     add_keywords(build, rows)
     build.__doc__ = rows.__doc__

@@ -73,9 +73,10 @@ class PatternAnalyzer(BackwardAnalyzer):
         """Explain rows, see `Analyzer.explain`."""
         if self.patterns is None:
             raise NotFittedError(
-                f"{self.name} needs patterns and has none yet. Call analyzer.fit(dataset) with training data "
+                f"{self.name} needs patterns and has none yet. Call its fit(dataset) with training data "
                 "first, or create it with patterns=PatternComputer(model, "
-                f"{list(self._needed)}).fit(dataset)."
+                f"{list(self._needed)}).fit(dataset). Analyzers around it, such as smoothgrad, take it as "
+                "an object: analyzer=the_fitted_one."
             )
         return super().explain(rows, data, request)
 
@@ -87,9 +88,20 @@ class PatternAnalyzer(BackwardAnalyzer):
             )
         if self._needed:
             patterns.require(trace(self.model))
+            self._require_types(patterns)
         self.patterns = patterns
         rows = self._fitted(patterns)
         self.core = Core(self.model, self.options, _composite(self.name, rows), graph_needed=True)
+
+    def _require_types(self, patterns: Patterns) -> None:
+        """All that the estimator asks for, but for a-, which a+ stands in for."""
+        fitted = patterns.pattern_types
+        if not set(self._needed) - {"relu.negative"} <= set(fitted):
+            raise ArgumentError(
+                f"estimator={self.estimator!r} with head={self.head!r} needs patterns of the types "
+                f"{list(self._needed)}. Received: patterns of the types {list(fitted)}. Fit them with "
+                f"PatternComputer(model, {list(self._needed)}), or choose another estimator."
+            )
 
     def _unfitted(self) -> tuple[Row, ...]:
         return (Row(_has_kernel, Unfitted()),)

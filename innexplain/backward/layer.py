@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any
+
+from keras import ops
 
 from innexplain.errors import UnsupportedLayerError
 from innexplain.graph.step import Step
-from innexplain.numerics import is_float, sum_samples
+from innexplain.numerics import accumulation_dtype, is_float, sum_samples
 from innexplain.rules import Rule
 from innexplain.rules.base import Pullback
 
@@ -38,17 +41,18 @@ class Record:
         step: Step,
         arriving: Sequence[Tensor | None],
         leaving: Sequence[Tensor],
+        dropped: Sequence[Tensor],
         pullback: Pullback,
     ) -> None:
-        """Note what went through one step."""
+        """Note what went through one step; what is dropped belongs to constants and truth values."""
         for slot, r in zip(step.outputs, arriving, strict=True):
             if slot in self.wanted and r is not None:
                 self.kept[slot] = r
         if leaving:
-            self.sums[str(step)] = sum(sum_samples(r) for r in leaving)
+            self.sums[str(step)] = reduce(ops.add, map(sum_samples, leaving))
         absorbed = getattr(pullback, "absorbed", None)
         if absorbed is not None:
-            self.absorbed[str(step)] = absorbed(arriving)
+            self.absorbed[str(step)] = reduce(ops.add, map(sum_samples, dropped), absorbed(arriving))
 
 
 @dataclass(frozen=True)
@@ -86,12 +90,20 @@ class BackwardLayer:
         arriving = [relevance.pop(slot, None) for slot in self.step.outputs]
         if all(r is None for r in arriving):
             return
-        leaving = zip(self.step.inputs, pullback(arriving), strict=True)
-        passed = {slot: r for slot, r in leaving if slot in self.active and r is not None}
+        leaving = [
+            (slot, r) for slot, r in zip(self.step.inputs, pullback(arriving), strict=True) if r is not None
+        ]
+        # Relevance has the precision of its value; layers may cast what they are given.
+        passed = {
+            slot: ops.cast(r, accumulation_dtype(values[slot].dtype))
+            for slot, r in leaving
+            if slot in self.active
+        }
         for slot, r in passed.items():
             relevance[slot] = relevance[slot] + r if slot in relevance else r
         if record is not None:
-            record.add(self.step, arriving, list(passed.values()), pullback)
+            dropped = [r for slot, r in leaving if slot not in self.active]
+            record.add(self.step, arriving, list(passed.values()), dropped, pullback)
         if not passed and all(is_float(values[slot].dtype) for slot in self.active):
             raise UnsupportedLayerError(
                 f"{self.step} ({self.step.type_name}) passes no derivative on: everything before it "

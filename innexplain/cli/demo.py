@@ -12,6 +12,7 @@ import numpy as np
 from innexplain import plots
 from innexplain.cli.demo_network import Digits, load_digits, train
 from innexplain.cli.demo_page import page
+from innexplain.cli.demo_patterns import pattern_figure
 from innexplain.cli.demo_runs import MOST_CASES, Case, Run, explain_with_all, pick_cases
 from innexplain.cli.folders import check_folder, make_folder
 from innexplain.cli.job import Job
@@ -33,6 +34,7 @@ common ones can be believed, and show the result.
 Written to the output folder:
   index.html     a page around the gallery; it needs no network
   gallery.png    digits down, analyzers across
+  patterns.png   what the network sees as signal, by four estimators
   comparison/    report.html: which map can be believed, with its pictures and numbers
   digits.keras   the trained network, for `innexplain explain`
   digit-*.png    the explained digits
@@ -92,10 +94,11 @@ def run(options: argparse.Namespace, job: Job) -> int:
     reached = _report_accuracy(digits, accuracy)
     job.if_interrupted = "the trained network is lost; nothing was written."
     cases = pick_cases(digits, np.asarray(model.predict(digits.test_x, verbose=0)))
-    runs = explain_with_all(model, np.stack([case.image for case in cases]))
+    runs = explain_with_all(model, np.stack([case.image for case in cases]), digits.train_x)
+    patterns = pattern_figure(model, digits.train_x, cases)
     found = _compare(model, digits)
     job.if_interrupted = f"some of the files in {folder} may be missing; those there are complete."
-    _write_all(folder, model, accuracy, cases, runs, found)
+    _write_all(folder, model, accuracy, cases, runs, found, patterns)
     return 0 if reached else 1
 
 
@@ -123,7 +126,13 @@ def _compare(model: Any, digits: Digits) -> Any:
 
 
 def _write_all(
-    folder: Path, model: Any, accuracy: float, cases: list[Case], runs: list[Run], found: Any
+    folder: Path,
+    model: Any,
+    accuracy: float,
+    cases: list[Case],
+    runs: list[Run],
+    found: Any,
+    patterns: Any,
 ) -> None:
     from innexplain.comparison.report import sections
 
@@ -144,13 +153,16 @@ def _write_all(
         title=f"Why this digit? The network is right on {accuracy:.1%} of the digits held out.",
     )
     plots.save_figure(figure, gallery)
+    signal = folder / "patterns.png"
+    plots.save_figure(patterns, signal)
     report = found.save(folder / "comparison")
     curves = folder / "comparison" / "curves.png"
     comparison = "\n".join(["<h2>Which map can be believed?</h2>", *sections(found, {"curves": curves})])
-    text = page(gallery.read_bytes(), accuracy, cases, runs, comparison)
+    text = page(gallery.read_bytes(), accuracy, cases, runs, comparison, signal.read_bytes())
     index = plots.save_text(text, folder / "index.html")
     write(f"\nPage        {index.resolve()}")
     write(f"Gallery     {gallery.resolve()}")
+    write(f"Patterns    {signal.resolve()}")
     write(f"Comparison  {report.resolve()}")
     write(
         "\nNext, on an image file:\n"

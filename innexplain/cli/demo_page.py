@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from innexplain.cli.demo_patterns import PATTERN_TEXT, pattern_alternative
 from innexplain.cli.demo_runs import HEADER, Case, Run
 from innexplain.plots.html import document, picture, table
 
@@ -20,13 +21,20 @@ white ones do not matter. {mistakes}</p>
 {digits}
 {timings}
 <p>The completeness gap is the largest difference between the explained score and what the map
-should sum to; a dash stands for methods that promise no sum. The first call compiles.</p>
+should sum to; a dash stands for methods that promise no sum. The first call compiles, and fits what
+has to be fitted.</p>
+{patterns}
 {comparison}
 {refusals}"""
 
 
 def page(
-    gallery: bytes, accuracy: float, cases: Sequence[Case], runs: Sequence[Run], comparison: str = ""
+    gallery: bytes,
+    accuracy: float,
+    cases: Sequence[Case],
+    runs: Sequence[Run],
+    comparison: str = "",
+    patterns: bytes | None = None,
 ) -> str:
     """The whole page.
 
@@ -36,6 +44,7 @@ def page(
         cases: The rows of the gallery.
         runs: What each analyzer did.
         comparison: What evaluators say, as HTML.
+        patterns: The PNG file of signal and attribution.
     """
     body = _BODY.format(
         accuracy=accuracy,
@@ -45,10 +54,17 @@ def page(
         ),
         digits=table("The digits explained", *_digits(cases)),
         timings=table("The analyzers", HEADER, [run.cells for run in runs]),
+        patterns=_patterns(patterns, cases),
         comparison=comparison,
         refusals=_refusals(runs),
     )
     return document("innexplain demo: why this digit?", body)
+
+
+def _patterns(png: bytes | None, cases: Sequence[Case]) -> str:
+    if png is None:
+        return ""
+    return f"{PATTERN_TEXT}\n{picture(png, pattern_alternative(cases))}"
 
 
 def _mistakes(cases: Sequence[Case]) -> str:

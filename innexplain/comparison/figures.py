@@ -72,6 +72,7 @@ def maps_figure(found: Comparison, most: int = 8, names: Any = None, images: Any
         pictures[:most],
         {label: spatial_maps(maps, found.x, found.channel_axis)[:most] for label, maps in found.maps.items()},
         _row_labels(found, most, names),
+        percentile=99.5,
         kind=kind,
         channel_axis=-1 if found.channel_axis is None else found.channel_axis,
     )

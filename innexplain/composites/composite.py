@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from innexplain.composites.lightening import lightened
 from innexplain.composites.predicates import Predicate
 from innexplain.composites.registered import Registered, registered_rule
 from innexplain.errors import (
@@ -19,20 +20,9 @@ from innexplain.errors import (
 )
 from innexplain.graph.kinds import DISCRETE, EMBEDDING, MASK
 from innexplain.graph.step import Graph, Step
-from innexplain.rules import Gradient, Pass, Rule, Shares
+from innexplain.rules import Gradient, Pass, Rule
 
 __all__ = ["Assignment", "Composite", "Refuse", "Row"]
-
-
-def _lightened(assignments: list[Assignment]) -> list[Assignment]:
-    """Spare sums the look at zero contributions if no rule behind them hands relevance to a zero."""
-    linear = [a for a in assignments if a.step.linear is not None and not a.step.facts.first]
-    if not all(getattr(a.rule, "heeds_input", isinstance(a.rule, Pass)) for a in linear):
-        return assignments
-    return [
-        replace(a, rule=replace(a.rule, equal=False)) if isinstance(a.rule, Shares) else a
-        for a in assignments
-    ]
 
 
 Rules = Mapping[Any, Any] | Sequence[tuple[Any, Any]] | None
@@ -120,6 +110,7 @@ class Composite:
         relevance: whether what travels is relevance, the sum of which is kept.
         folded: whether batch norms and paddings are folded into the linear parts beside them; always so for
             relevance.
+        until: the largest layer number that the rows speak of, to be checked against the model.
     """
 
     name: str
@@ -129,6 +120,7 @@ class Composite:
     seed: str = "one"
     relevance: bool = False
     folded: bool = False
+    until: int | None = None
 
     def prepend(self, rows: Sequence[Row]) -> Composite:
         """The same method with further rows tried first."""
@@ -145,22 +137,25 @@ class Composite:
 
         Raises:
             AddressError: an address in `rules` matches nothing.
-            ArgumentError: a rule in `rules` is none, or suits none of the steps that it is given for.
+            ArgumentError: a rule in `rules` is none, or suits none of the steps that it is given for; the
+                model has fewer layers than the rows speak of.
         """
         if unsupported not in ("error", "gradient"):
             raise ArgumentError(
                 f"unsupported must be 'error' or 'gradient'. Received: unsupported={unsupported!r}"
             )
+        self._check_until(graph)
         active = graph.active()
         steps = [s for s in graph.steps if active.intersection(s.inputs) and s.kind != MASK]
         own = self._own_rows(graph, steps, rules)
         answer = [Assignment(step, self._decide(step, own)) for step in steps]
         if not any(e.slot in active for e in graph.exits):
             answer = [a if active.intersection(a.step.outputs) else _dead_end(a) for a in answer]
-        answer = _lightened(answer)
         if unsupported == "gradient":
             answer = [Assignment(a.step, Gradient()) if _helped(a.rule) else a for a in answer]
-        return answer
+        starts = {e.slot for e in graph.exits} if self.seed == "one" else set()
+        lighter = lightened([a.step for a in answer], [a.rule for a in answer], starts)
+        return [replace(a, rule=rule) for a, rule in zip(answer, lighter, strict=True)]
 
     def require(self, assignments: list[Assignment]) -> None:
         """Raise if a step is refused, or if nothing is overridden where that is the method's point."""
@@ -172,6 +167,14 @@ class Composite:
                 f"{self.name} replaces the backward pass of ReLUs, and this model has none between the "
                 "explained output and the input; the result would be the plain gradient. Use "
                 "'gradient', or name your own ReLU-like layers with rules={layer: 'relu'}."
+            )
+
+    def _check_until(self, graph: Graph) -> None:
+        last = max((s.facts.index for s in graph.steps if s.facts.index is not None), default=-1)
+        if self.until is not None and self.until > last:
+            raise ArgumentError(
+                f"until_layer_idx must be the number of a layer, from 0 at the input to {last} in this model "
+                f"(layers that only move values have none). Received: until_layer_idx={self.until}"
             )
 
     def _own_rows(self, graph: Graph, steps: Sequence[Step], rules: Rules) -> list[Row]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from innexplain.arguments import check_count
 from innexplain.composites.composite import Composite, Refuse, Row
 from innexplain.composites.predicates import index_between, is_first, is_linear, kind_is, type_is
 from innexplain.composites.presets import NO_DERIVATIVE
@@ -76,8 +77,18 @@ class Placement:
     until_layer_rule: Any = None
     bn_rule: Any = None
 
-    def rows(self, composite: Composite) -> tuple[Row, ...]:
-        """The rows to put before those of a composite."""
+    def on(self, composite: Composite) -> Composite:
+        """A composite with the rows of this placement before its own.
+
+        Raises:
+            ArgumentError: a rule is none, or `until_layer_idx` is no number of a layer; one too large is
+                told when rows meet a graph.
+        """
+        if self.until_layer_idx is not None:
+            composite = replace(composite, until=check_count("until_layer_idx", self.until_layer_idx, 0))
+        return composite.prepend(self._rows(composite))
+
+    def _rows(self, composite: Composite) -> tuple[Row, ...]:
         rows = []
         if self.input_layer_rule is not None:
             rows.append(Row(is_first, composite.resolve(_boxed(self.input_layer_rule))))
@@ -95,7 +106,15 @@ class Placement:
 
 
 def _boxed(rule: Any) -> Any:
-    return Bounded(*rule) if isinstance(rule, tuple) and len(rule) == 2 else rule
+    """A rule or its name as it is, a pair as the box rule."""
+    if isinstance(rule, (str, Rule)):
+        return rule
+    if isinstance(rule, (tuple, list)) and len(rule) == 2:
+        return Bounded(*rule)
+    raise ArgumentError(
+        "input_layer_rule must be a rule, its name, or a pair (low, high) for the box rule, each a number or "
+        f"one number a channel. Received: input_layer_rule={rule!r}"
+    )
 
 
 def everywhere(rule: Rule) -> tuple[Row, ...]:
@@ -151,7 +170,7 @@ def lrp_composite(
         Row(kind_is(kinds.WINNER, kinds.ROUTE), Gradient()),
         Row(kind_is(kinds.SCALE, kinds.NORMALIZE, kinds.RELU, kinds.ACTIVATION), Pass()),
         Row(_is_gated, Gate()),
-        Row(kind_is(kinds.PRODUCT), Refuse("a product of which neither factor is a gate (sigmoid)")),
+        Row(kind_is(kinds.PRODUCT), Refuse("neither a signal times nor a signal divided by gates (sigmoid)")),
     )
     return Composite(name, rows, named=RULE_NAMES, seed=seed, relevance=True)
 

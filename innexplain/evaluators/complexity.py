@@ -28,7 +28,7 @@ def png_size(attributions: Any, channel_axis: int | None = -1, *, channels: bool
     one axis becomes a strip of one row; of three and more, its slices stand side by side.
 
     Args:
-        attributions: one map a sample, (n, *spatial) or with channels, which are summed.
+        attributions: one map a sample, `(n, *spatial)` or with channels, which are summed.
         channel_axis: of one sample, -1 (default) or 0.
         channels: whether there is a channel axis; `None` (default): from four axes on, as in
             (n, height, width, channels), there is one, with fewer there is none.  Say `True` for signals

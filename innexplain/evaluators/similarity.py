@@ -32,7 +32,7 @@ def rank_correlation(
     A map whose values are all equal ranks nothing, and correlates with none: 0.
 
     Args:
-        a: one map a sample, (n, *spatial) or with channels, which are summed.
+        a: one map a sample, `(n, *spatial)` or with channels, which are summed.
         b: as many maps of the same shape.
         absolute: whether `|R|` is ranked (default) or R with its sign.
         channels: whether there is a channel axis; `None` (default): from four axes on there is.
@@ -82,7 +82,7 @@ def ssim(
     locations an axis, and along a shorter axis the largest odd number that fits.
 
     Args:
-        a: one map a sample, (n, *spatial) or with channels, which are summed.
+        a: one map a sample, `(n, *spatial)` or with channels, which are summed.
         b: as many maps of the same shape.
         absolute: whether `|R|` is compared (default) or R with its sign.
         window: `"gaussian"` (default; standard deviation 1.5) or `"uniform"`.

@@ -103,7 +103,7 @@ def _behind(before: Step, norm: Step, value: Value | None) -> LinearPart | None:
 
     def direct(x: Tensor) -> Tensor:
         z = part.direct(x)
-        return z * _over_channels(norm_coefficients(layer, x.dtype)[0], part, len(z.shape))
+        return z * part.over_channels(norm_coefficients(layer, x.dtype)[0], len(z.shape))
 
     return replace(adjusted, direct_map=direct)
 
@@ -128,7 +128,7 @@ def _ahead(step: Step, after: Step) -> LinearPart | None:
     layer = step.operation
 
     def direct(x: Tensor) -> Tensor:
-        return part.direct(x * _over_channels(norm_coefficients(layer, x.dtype)[0], part, len(x.shape)))
+        return part.direct(x * part.over_channels(norm_coefficients(layer, x.dtype)[0], len(x.shape)))
 
     adjust = (*part.adjust, _scale_inputs(part, layer))
     return replace(part, adjust=adjust, norms=(*part.norms, layer), direct_map=direct)
@@ -169,16 +169,12 @@ def _along(vector: Tensor, axes: tuple[int, ...], kernel: Tensor) -> Tensor:
     return ops.reshape(vector, shape)
 
 
-def _over_channels(vector: Tensor, part: LinearPart, rank: int) -> Tensor:
-    return ops.reshape(vector, (1, -1, *[1] * (rank - 2))) if part.bias_axis == 1 else vector
-
-
 def _scale_outputs(part: LinearPart, norm: Any) -> Any:
     axes = part.out_axes or ()
 
     def change(x: Tensor, kernel: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
         scale, shift = norm_coefficients(norm, x.dtype)
-        wide_scale, wide_shift = (_over_channels(v, part, len(x.shape)) for v in (scale, shift))
+        wide_scale, wide_shift = (part.over_channels(v, len(x.shape)) for v in (scale, shift))
         kernel = kernel * _along(scale, axes, kernel)
         return kernel, wide_shift if bias is None else bias * wide_scale + wide_shift
 
@@ -190,7 +186,7 @@ def _scale_inputs(part: LinearPart, norm: Any) -> Any:
 
     def change(x: Tensor, kernel: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
         scale, shift = norm_coefficients(norm, x.dtype)
-        shifts = ops.zeros_like(x[:1]) + _over_channels(shift, part, len(x.shape))
+        shifts = ops.zeros_like(x[:1]) + part.over_channels(shift, len(x.shape))
         moved = part.apply(shifts, kernel)  # zeros that are padded are not shifted
         kernel = kernel * _along(scale, axes, kernel)
         return kernel, moved if bias is None else bias + moved

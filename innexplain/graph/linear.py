@@ -12,6 +12,8 @@ from typing import Any
 
 from keras import ops
 
+from innexplain.numerics import accumulation_dtype
+
 __all__ = ["LinearPart", "linear_parts"]
 
 Tensor = Any
@@ -62,14 +64,22 @@ class LinearPart:
         bias = ops.convert_to_tensor(bias)
         return bias if dtype is None else ops.cast(bias, dtype)
 
+    def wide(self, x: Tensor) -> Tensor:
+        """`x` in the dtype in which the layer's relevance is summed; the layer itself casts as well."""
+        return ops.cast(x, accumulation_dtype(self.layer.compute_dtype))
+
+    def over_channels(self, vector: Tensor, rank: int) -> Tensor:
+        """One number a channel in a shape that broadcasts to inputs and outputs of this rank."""
+        return ops.reshape(vector, (1, -1, *[1] * (rank - 2))) if self.bias_axis == 1 else vector
+
     def weights(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """Kernel and bias as they act on `x`, in its dtype, after every adjustment.
 
         The bias has a shape that broadcasts to that of `z`.
         """
         kernel, bias = self.kernel(x.dtype), self.bias(x.dtype)
-        if bias is not None and self.bias_axis == 1:
-            bias = ops.reshape(bias, (1, -1, *[1] * (len(x.shape) - 2)))
+        if bias is not None:
+            bias = self.over_channels(bias, len(x.shape))
         for change in self.adjust:
             kernel, bias = change(x, kernel, bias)
         return kernel, bias

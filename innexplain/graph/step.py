@@ -33,6 +33,8 @@ class Facts:
         index: the layer's number from the input on, layers that only move values not counted.
         nonnegative: whether no input can be below zero.
         gates: the inputs of a product that weigh the remaining one.
+        keeps_zero: a step without kernel or sum that takes zeros, and only them, to zeros: relevance in
+            proportion to its output is in proportion to its input.
     """
 
     first: bool = False
@@ -40,6 +42,7 @@ class Facts:
     index: int | None = None
     nonnegative: bool = False
     gates: frozenset[int] = frozenset()
+    keeps_zero: bool = False
 
 
 @dataclass(frozen=True, eq=False)

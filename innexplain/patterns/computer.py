@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,15 @@ import keras
 import numpy as np
 from keras import ops
 
-from innexplain.arguments import check_choice, check_count
+from innexplain.arguments import check_choice
 from innexplain.errors import ArgumentError, GraphError, InputError, ModelError
 from innexplain.graph.canonical import canonical
-from innexplain.graph.inputs import batches_of, check_arrays, flatten_inputs, is_dataset, rows_of
+from innexplain.graph.inputs import check_arrays, flatten_inputs, is_dataset, rows_of
 from innexplain.graph.trace import trace
 from innexplain.numerics import accumulation_dtype
+from innexplain.patterns.feeding import batches_in
 from innexplain.patterns.moments import merged, pattern
-from innexplain.patterns.patterns import PATTERN_TYPES, Patterns
+from innexplain.patterns.patterns import PATTERN_TYPES, Patterns, owners_of
 from innexplain.patterns.sites import Site, find_sites, fingerprints
 from innexplain.patterns.store import load_arrays, save_arrays
 from innexplain.patterns.sums import Arrays, Sums
@@ -40,7 +41,9 @@ class PatternComputer:
     all (`"linear"`).  Batch norms are folded in first, so that w is the effective filter; of a
     convolution, x is the receptive field, and zeros that are padded count as zeros.
 
-    Made inside the scope of a `tf.distribute.Strategy`, each replica sums its share of every batch.
+    Made inside the scope of a `tf.distribute.Strategy`, each replica sums its share of every batch, and
+    the sums are brought together when they are read.  A `tf.data.Dataset` is then sharded as the strategy
+    does it; of arrays and other iterables, every worker has to be given the same.
 
     Args:
         model: a Keras model with a graph of layers.
@@ -85,13 +88,13 @@ class PatternComputer:
                 "layers to read: it is a subclassed model, or overrides call. Build it with the functional "
                 "API or keras.Sequential."
             )
+        self._traced = graph
         self._prints = fingerprints(graph)
         self.graph = canonical(graph, output, folded=True).graph
         self.sites: list[Site] = find_sites(self.graph)
         if not self.sites:
             raise ModelError(f"{model.name!r} has no layer with a kernel: there is no pattern to fit.")
         self._sums = Sums(self.graph, self.sites, self._groups)
-        self.samples = 0
 
     @property
     def _groups(self) -> tuple[str, ...]:
@@ -113,25 +116,25 @@ class PatternComputer:
         Raises:
             InputError: the data do not fit the model, or there are none.
         """
-        batches, length = self.batches(dataset, batch_size)
-        bar = keras.utils.Progbar(length, unit_name="batch") if progress else None
-        for batch in batches:
-            self._add(batch)
-            if bar:
-                bar.add(1)
+        if is_dataset(dataset) and self._sums.several and not self._embedded:
+            batches, length = self._sums.distributed(dataset), batches_in(dataset, batch_size)[1]
+            add: Any = self._sums.add
+        else:
+            batches, length = batches_in(dataset, batch_size)
+            add = self.partial_fit
+        bar = keras.utils.Progbar(length, unit_name="batch")
+        count = 0
+        for count, batch in enumerate(batches, start=1):
+            add(batch)
+            if progress:
+                bar.update(count, finalize=False)
+        if progress and count:
+            bar.update(count, finalize=True)
         return self.finalize()
 
     def partial_fit(self, batch: Any) -> PatternComputer:
         """Add one batch, in the structure of the model's inputs."""
-        return self._add(batch)
-
-    def _add(self, batch: Any) -> PatternComputer:
-        if self._sums.strategy.num_replicas_in_sync > 1:
-            self._sums.add(keras.tree.flatten(batch))
-            return self
-        rows = self.rows(batch)
-        self._sums.add([ops.convert_to_tensor(row) for row in rows])
-        self.samples += len(rows[0])
+        self._sums.add(self._sums.spread(self.rows(batch)))
         return self
 
     def rows(self, batch: Any) -> list[np.ndarray]:
@@ -140,28 +143,15 @@ class PatternComputer:
         inputs = [e for e in self.graph.entries if e.embedding is None]
         return rows_of(check_arrays(leaves, inputs), self.graph.entries)
 
-    def batches(self, dataset: Any, batch_size: int) -> tuple[Iterable[Any], int | None]:
-        """The inputs of a data set batch by batch, and the number of batches where it is known."""
-        if is_dataset(dataset):
-            length = int(dataset.cardinality())
-            if self._sums.strategy.num_replicas_in_sync > 1:
-                dataset = self._sums.strategy.experimental_distribute_dataset(dataset)
-                return _first_parts(dataset), length if length > 0 else None
-            return batches_of(dataset), length if length > 0 else None
-        if isinstance(dataset, np.ndarray) or _is_tensor(dataset) or isinstance(dataset, (dict, tuple)):
-            size = check_count("batch_size", batch_size)
-            total = len(keras.tree.flatten(dataset)[0])
-            starts = range(0, total, size)
-            return (
-                (keras.tree.map_structure(lambda a, s=s: a[s : s + size], dataset) for s in starts),
-                len(starts),
-            )
-        if not isinstance(dataset, Iterable):
-            raise InputError(
-                "dataset must be a tf.data.Dataset, an array, or an iterable of batches. "
-                f"Received: {type(dataset).__name__}"
-            )
-        return _first_parts(dataset), len(dataset) if isinstance(dataset, Sequence) else None
+    @property
+    def samples(self) -> int:
+        """How many samples were added so far."""
+        return self._sums.samples
+
+    @property
+    def _embedded(self) -> bool:
+        """Whether there are entries that the data do not fill themselves."""
+        return any(e.embedding is not None for e in self.graph.entries)
 
     def finalize(self) -> Patterns:
         """The patterns of all that was added so far.
@@ -181,7 +171,7 @@ class PatternComputer:
             silent[site.key] = {
                 t: int((site.neurons.sum_weights(np.abs(a)) == 0).sum()) for t, a in found.items()
             }
-        return Patterns(arrays, silent, self._prints)
+        return Patterns(arrays, silent, self._prints, owners_of(arrays, self._traced))
 
     def _pattern(self, site: Site, pattern_type: str, kernel: np.ndarray, sums: Arrays) -> np.ndarray:
         own = _group_sums(sums, site, _GROUP[pattern_type])
@@ -212,7 +202,7 @@ class PatternComputer:
         Raises:
             ArgumentError: it is of another model or has other settings.
         """
-        if self._notes() != other._notes():
+        if not isinstance(other, PatternComputer) or self._notes() != other._notes():
             raise ArgumentError(
                 "merge needs two computers of one model, with the same pattern_type and mean_y. Received: "
                 f"{type(other).__name__} of {getattr(other.model, 'name', '?')!r}"
@@ -224,12 +214,11 @@ class PatternComputer:
         else:
             neurons = {site.key: site.neurons for site in self.sites}
             self._sums.write(merged(self._sums.read(), other._sums.read(), neurons))
-        self.samples += other.samples
         return self
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the sums so far, so that the fit can go on later; `.npz` without pickle."""
-        return save_arrays(path, _KIND, {**self._notes(), "samples": self.samples}, self._sums.read())
+        return save_arrays(path, _KIND, self._notes(), self._sums.read())
 
     def load(self, path: str | os.PathLike[str]) -> PatternComputer:
         """Go on from what `save` wrote; what was added to this computer before is dropped.
@@ -239,14 +228,12 @@ class PatternComputer:
             ModelError: it is of another model, other weights or other settings.
         """
         notes, arrays = load_arrays(path, _KIND)
-        samples = notes.pop("samples")
         for name, ours in self._notes().items():
             if notes[name] != ours:
                 raise ModelError(
                     f"{path}: belongs to another fit, whose {name} differ(s): {_differing(notes[name], ours)}"
                 )
         self._sums.write(arrays)
-        self.samples = samples
         return self
 
     def _notes(self) -> dict[str, Any]:
@@ -267,18 +254,8 @@ def _group_sums(sums: Arrays, site: Site, group: str) -> Arrays:
     if f"{site.key}|{group}|n" in sums:
         return {k: sums[f"{site.key}|{group}|{k}"] for k in ("n", "y", "yy", "x", "xy", "c")}
     one, other = (
-        {f"{site.key}|{k}": v for k, v in _group_sums(sums, site, half).items()}
+        {f"{site.key}|all|{k}": v for k, v in _group_sums(sums, site, half).items()}
         for half in ("positive", "negative")
     )
     joined = merged(one, other, {site.key: site.neurons})
     return {k.rpartition("|")[2]: v for k, v in joined.items()}
-
-
-def _first_parts(batches: Iterable[Any]) -> Iterator[Any]:
-    """The inputs of each batch, without labels and sample weights."""
-    for batch in batches:
-        yield batch[0] if isinstance(batch, tuple) else batch
-
-
-def _is_tensor(x: Any) -> bool:
-    return bool(ops.is_tensor(x))

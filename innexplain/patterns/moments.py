@@ -53,7 +53,7 @@ def merged(one: Arrays, other: Arrays, neurons: dict[str, Neurons]) -> Arrays:
         n, x, y = (other[f"{stem}|{k}"] for k in ("n", "x", "y"))
         shift = other[name].astype("float64") - reference.astype("float64")
         rank = x.ndim
-        along = neurons[stem.split("|")[0]].along_kernel(shift, rank)
+        along = neurons[stem.rpartition("|")[0]].along_kernel(shift, rank)
         answer[f"{stem}|y"] = one[f"{stem}|y"] + y + shift * n
         answer[f"{stem}|yy"] = one[f"{stem}|yy"] + other[f"{stem}|yy"] + 2 * shift * y + shift**2 * n
         answer[f"{stem}|xy"] = one[f"{stem}|xy"] + other[f"{stem}|xy"] + along * x

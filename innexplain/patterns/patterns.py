@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import weakref
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from innexplain.errors import AddressError, ArgumentError, ModelError, nearest
-from innexplain.graph.canonical import canonical
 from innexplain.graph.step import Graph
 from innexplain.graph.trace import trace
-from innexplain.patterns.sites import find_sites, fingerprints
+from innexplain.patterns.sites import fingerprints
 from innexplain.patterns.store import load_arrays, save_arrays
 
-__all__ = ["PATTERN_TYPES", "Patterns"]
+__all__ = ["PATTERN_TYPES", "Patterns", "owners_of"]
 
 #: a+ (outputs above zero), a- (the others), a (all outputs).
 PATTERN_TYPES = ("relu", "relu.negative", "linear")
@@ -33,11 +33,13 @@ class Patterns:
         silent: how many neurons of a site have the pattern zero, by site and pattern type: they never
             fired, or gave one value only.
         prints: digests of the weights of the model's layers, by path.
+        owners: weak references to the layers, by site, so that they can be looked up as objects.
     """
 
     arrays: Mapping[str, Mapping[str, np.ndarray]]
     silent: Mapping[str, Mapping[str, int]]
     prints: Mapping[str, str]
+    owners: Mapping[str, Any] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[tuple[str, ...]]:
         """The paths of the layers, in the order in which they run."""
@@ -67,6 +69,11 @@ class Patterns:
 
     def of_site(self, key: str, pattern_type: str) -> np.ndarray:
         """The pattern of a site, by its key."""
+        if key not in self.arrays:
+            raise ModelError(
+                f"The layer {key!r} has no pattern: they were fitted for another output. Fit them with "
+                "PatternComputer(model, output=...)."
+            )
         found = self.arrays[key]
         if pattern_type not in found:
             raise ArgumentError(
@@ -78,12 +85,9 @@ class Patterns:
 
     def _key(self, layer: Any, part: str | None) -> str:
         own = f" [{part}]" if part else ""
-        name = getattr(layer, "name", layer)
-        if isinstance(name, tuple):
-            fitting = [k for k in self.arrays if _path(k) == name and k.endswith(own)]
-        else:
-            fitting = [k for k in self.arrays if _path(k)[-1] == name and k.endswith(own)]
+        fitting = [k for k in self.arrays if self._answers(k, layer) and k.endswith(own)]
         if len(fitting) != 1:
+            name = getattr(layer, "name", layer)
             known = [_path(k)[-1] for k in self.arrays]
             raise AddressError(
                 f"{'No layer' if not fitting else 'More than one layer'} with patterns answers to {layer!r}. "
@@ -92,6 +96,16 @@ class Patterns:
                 + (f" Found: {fitting}" if fitting else nearest(name, known))
             )
         return fitting[0]
+
+    def _answers(self, key: str, layer: Any) -> bool:
+        """Whether a site belongs to a layer, a name or a path."""
+        if isinstance(layer, tuple):
+            return _path(key) == layer
+        if isinstance(layer, str):
+            return _path(key)[-1] == layer
+        if key in self.owners:
+            return self.owners[key]() is layer
+        return _path(key)[-1] == getattr(layer, "name", None)  # patterns put together by hand
 
     def report(self) -> str:
         """A table: layers, neurons, and how many of them have the pattern zero."""
@@ -129,11 +143,16 @@ class Patterns:
             key, _, pattern_type = name.rpartition("|")
             arrays.setdefault(key, {})[pattern_type] = array
         found = cls(arrays, notes["silent"], notes["prints"])
-        found.require(trace(model))
-        return found
+        graph = trace(model)
+        found.require(graph)
+        return replace(found, owners=owners_of(found.arrays, graph))
 
     def require(self, graph: Graph) -> None:
-        """Refuse a model with other layers or weights than those of the fit."""
+        """Refuse a model with other layers or weights than those of the fit.
+
+        Raises:
+            ModelError: it is another one; it says which layer differs.
+        """
         current = fingerprints(graph)
         for path in self.prints:
             if path not in current:
@@ -146,9 +165,15 @@ class Patterns:
                     f"The patterns belong to other weights: those of the layer {path!r} differ. Fit anew "
                     "with PatternComputer, or load the weights that the patterns were fitted for."
                 )
-        missing = [s.key for s in find_sites(canonical(graph, folded=True).graph) if s.key not in self.arrays]
-        if missing:
-            raise ModelError(f"The patterns belong to another model: the layer {missing[0]!r} has none.")
+        more = [path for path in current if path not in self.prints]
+        if more:
+            raise ModelError(f"The patterns belong to another model: they do not know the layer {more[0]!r}.")
+
+
+def owners_of(keys: Iterable[str], graph: Graph) -> dict[str, Any]:
+    """Weak references to the layers of sites, by site."""
+    layers = {step.path: step.operation for step in graph.steps}
+    return {key: weakref.ref(layers[_path(key)]) for key in keys}
 
 
 def _path(key: str) -> tuple[str, ...]:

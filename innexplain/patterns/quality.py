@@ -15,6 +15,7 @@ from innexplain.errors import ArgumentError, InputError
 from innexplain.numerics import compiled_rows, widen
 from innexplain.patterns.computer import PatternComputer
 from innexplain.patterns.estimators import ESTIMATORS, Weights, directions
+from innexplain.patterns.feeding import batches_in
 from innexplain.patterns.patterns import Patterns
 from innexplain.patterns.regression import unexplained
 from innexplain.patterns.sites import Site
@@ -128,7 +129,7 @@ def _receptive_fields(
     computer: PatternComputer, sites: list[Site], dataset: Any, samples: int, batch_size: int, rng: Any
 ) -> list[np.ndarray]:
     """For every site receptive fields (samples, inputs), taken evenly over the batches."""
-    batches, length = computer.batches(dataset, batch_size)
+    batches, length = batches_in(dataset, batch_size)
     if length is None:  # it has to be known, so that every batch gives its share
         batches = list(batches)
         length = len(batches)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,12 @@ import numpy as np
 from innexplain.errors import OutputPathError, UnreadableFileError
 
 __all__ = ["load_arrays", "save_arrays"]
+
+# What reading a damaged archive can end in; a lone array has no context, which is an AttributeError.
+_DAMAGE = (
+    OSError, ValueError, LookupError, EOFError, TypeError, AttributeError, SyntaxError, MemoryError,
+    NotImplementedError, zipfile.BadZipFile, zlib.error, pickle.UnpicklingError, struct.error,
+)  # fmt: skip
 
 
 def save_arrays(path: str | os.PathLike[str], kind: str, notes: Any, arrays: dict[str, np.ndarray]) -> Path:
@@ -46,15 +55,17 @@ def load_arrays(path: str | os.PathLike[str], kind: str) -> tuple[Any, dict[str,
         UnreadableFileError: it is missing, damaged, or of another kind.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here, since numpy leaves a file open that it cannot read.
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             head = json.loads(str(file["head"]))
             arrays = {name: file[f"array{i}"] for i, name in enumerate(head["names"])}
+            notes, found = head["notes"], head["kind"]
     except FileNotFoundError as error:
         raise UnreadableFileError(f"{path}: there is no such file.") from error
-    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
         raise UnreadableFileError(
             f"{path}: expected {kind} written by innexplain; the file is damaged or something else."
         ) from error
-    if head.get("kind") != kind:
-        raise UnreadableFileError(f"{path}: expected {kind}, received {head.get('kind')!r}.")
-    return head["notes"], arrays
+    if found != kind:
+        raise UnreadableFileError(f"{path}: expected {kind}, received {found!r}.")
+    return notes, arrays

@@ -1,9 +1,9 @@
-"""Pictures of evaluations: curves over steps, and boxes over images, a colour a method."""
+"""Pictures of evaluations: curves over steps, boxes over images, bars over layers; a colour a method."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from innexplain.plots.arrays import finite_array
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["boxes", "curves"]
+__all__ = ["bars", "boxes", "curves"]
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart; then the same with other strokes.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -66,6 +66,53 @@ def curves(
         loc="outside right center", frameon=False, fontsize=9,
     )  # fmt: skip
     _label(axes, xlabel, ylabel, title)
+    return figure
+
+
+def bars(
+    values: Mapping[str, Any],
+    groups: Sequence[str],
+    *,
+    ylabel: str = "",
+    title: str | None = None,
+) -> Figure:
+    """A bar a method in each group, such as rho of signal estimators in every layer.
+
+    Args:
+        values: name of the method -> one number a group, (groups,).
+        groups: what is written below them.
+        ylabel, title: texts.
+
+    Returns:
+        A `matplotlib.figure.Figure`; write it with `save_figure`.
+
+    Raises:
+        InputError: there is nothing to draw, or an array is not (groups,).
+
+    >>> figure = bars({"S_w": [0.2, 0.3], "S_a": [0.8, 0.9]}, ["conv", "dense"], ylabel="rho")
+    >>> [bar.get_height() for bar in figure.axes[0].containers[1]]
+    [0.8, 0.9]
+    """
+    from matplotlib.figure import Figure
+
+    arrays = {name: finite_array(v, f"bars of {name}") for name, v in values.items()}
+    if not arrays or not groups or any(a.shape != (len(groups),) for a in arrays.values()):
+        raise InputError(
+            f"bars: expected at least one method with a number a group, ({len(groups)},), received "
+            f"{ {name: a.shape for name, a in arrays.items()} }."
+        )
+    width = max(4.5, 1.6 + 0.22 * len(groups) * (len(arrays) + 1))
+    figure = Figure(figsize=(width, 3.6), layout="constrained")
+    axes = figure.add_subplot()
+    places = np.arange(len(groups))
+    for index, (name, array) in enumerate(arrays.items()):
+        shift = (index - (len(arrays) - 1) / 2) / (len(arrays) + 1)
+        axes.bar(places + shift, array, 1 / (len(arrays) + 1), color=_style(index)[0], label=name)
+    axes.axhline(0, color="0.6", linewidth=0.8)
+    turned = sum(map(len, groups)) > 10 * width
+    axes.set_xticks(places, groups, rotation=90 if turned else 0)
+    figure.legend(loc="outside right center", frameon=False, fontsize=9)
+    _label(axes, "", ylabel, title)
     return figure
 
 

@@ -67,6 +67,7 @@ def gallery(
     row_labels: Sequence[str] | None = None,
     *,
     scale: str = "sample",
+    percentile: float = 100.0,
     kind: str = "auto",
     columns: int = 10,
     title: str | None = None,
@@ -85,6 +86,8 @@ def gallery(
         row_labels: One text an input, written at its left; may have several lines.
         scale: What the colour ends mean: `"sample"` (default), the largest `|R|` of each map, or
             `"joint"`, the largest `|R|` of all n maps of an analyzer.
+        percentile: of `|R|` at the colour ends, default 100, the largest; a few extreme pixels no longer
+            bleach all others with 99.5.
         kind: `"image"`, `"signal"`, `"table"`, or `"auto"` (default): by the rank of `images`.
         columns: Analyzers side by side; further ones follow in a block below. Default 10.
         title: Written above; may have several lines.
@@ -129,7 +132,8 @@ def gallery(
                 axes.set_title(KINDS[kind].title, fontsize=8, fontweight="bold")
             for column, name in enumerate(part, start=1):
                 axes = figure.add_axes(layout.cell(block, row, column))
-                limit = symmetric_scale(flat[name] if scale == "joint" else flat[name][row])
+                drawn = flat[name] if scale == "joint" else flat[name][row]
+                limit = symmetric_scale(drawn, percentile)
                 draw_map(axes, flat[name][row], inputs[row], kind, limit, cmap, channel_axis)
                 _caption(axes, name, limit, row, scale)
     draw_colour_bar(figure, layout.size, cmap, _SCALES[scale])

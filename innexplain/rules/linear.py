@@ -29,7 +29,6 @@ from innexplain.numerics import (
     stabilise,
     sum_samples,
     vjp,
-    widen,
 )
 from innexplain.rules.base import Pullback, Rule
 
@@ -180,7 +179,7 @@ class LinearPullback:
 class LinearRule(Rule):
     """A rule for linear parts, made of groups of contributions."""
 
-    #: Whether an input of zero gets nothing, which spares later sums a distinction.
+    #: Whether relevance is in proportion to the input, which spares sums before it a distinction.
     heeds_input: ClassVar[bool] = True
 
     def suits(self, step: Step) -> bool:
@@ -196,7 +195,7 @@ class LinearRule(Rule):
         (x,) = inputs
         if step.linear is None:
             raise TypeError(f"{self.name} needs a linear part; {step} has none")
-        linear = Linear(step.linear, widen(x), step.facts.nonnegative)
+        linear = Linear(step.linear, step.linear.wide(x), step.facts.nonnegative)
         if linear.x is x:
             return [carry_mask(x, linear.total)], LinearPullback(self, linear)
         return step.function(x), LinearPullback(self, linear)

@@ -13,7 +13,9 @@ from typing import Any, ClassVar
 import numpy as np
 from keras import ops
 
+from innexplain.arguments import check_number, is_number
 from innexplain.errors import ArgumentError
+from innexplain.graph.step import Step
 from innexplain.numerics import negative, positive
 from innexplain.rules.linear import Group, Linear, LinearRule
 
@@ -177,8 +179,8 @@ class Bounded(LinearRule):
     """The z^B rule for inputs in a box: `(x_i w_ij - l_i w_ij+ - h_i w_ij-) / sum_i'(...)`.
 
     Args:
-        low, high: the box: numbers, or one number a channel (the last axis); `None` takes the smallest
-            and largest value of the sample itself.
+        low, high: the box around what the layer itself reads: numbers, or one number a channel of that;
+            `None` takes the smallest and largest value of the sample itself.
         bias: whether the bias belongs to the denominator.
 
     Reference: Montavon et al. 2017.
@@ -192,26 +194,59 @@ class Bounded(LinearRule):
 
     def __post_init__(self) -> None:
         for name in ("low", "high"):
-            value = getattr(self, name)
-            if np.ndim(value):  # hashable, so that equal rules are equal
-                object.__setattr__(self, name, tuple(float(v) for v in value))
+            object.__setattr__(self, name, _bound(name, getattr(self, name)))
+        if len(self._channels) > 1:
+            raise ArgumentError(
+                "low and high must have as many channels as each other. "
+                f"Received: low={self.low}, high={self.high}"
+            )
         if self.low is not None and self.high is not None and not np.all(np.less(self.low, self.high)):
             raise ArgumentError(f"low must lie below high. Received: low={self.low}, high={self.high}")
+
+    @property
+    def _channels(self) -> set[int]:
+        return {len(bound) for bound in (self.low, self.high) if isinstance(bound, tuple)}
+
+    def suits(self, step: Step) -> bool:
+        """Linear parts of as many channels as the bounds have.
+
+        Raises:
+            ArgumentError: there is one bound a channel, and the layer reads another number of channels.
+        """
+        axes = getattr(getattr(step.operation, "input_spec", None), "axes", None) or {}
+        found = set(axes.values())  # Keras notes the axis of channels alone
+        if step.linear is not None and found and self._channels and found != self._channels:
+            raise ArgumentError(
+                f"low and high must be numbers or have one number for each of the {found.pop()} channels "
+                f"that {step} reads. Received: low={self.low}, high={self.high}"
+            )
+        return super().suits(step)
 
     def groups(self, linear: Linear) -> list[Group]:
         """The input and the two corners of the box."""
         x, kernel = linear.x, linear.kernel
         axes = tuple(range(1, len(x.shape)))
-        low = (
-            ops.min(x, axes, keepdims=True)
-            if self.low is None
-            else ops.convert_to_tensor(self.low, dtype=x.dtype)
-        )
-        high = (
-            ops.max(x, axes, keepdims=True)
-            if self.high is None
-            else ops.convert_to_tensor(self.high, dtype=x.dtype)
-        )
-        low, high = ops.zeros_like(x) + low, ops.zeros_like(x) + high
+
+        def corner(bound: float | tuple[float, ...] | None, extreme: Any) -> Tensor:
+            if bound is None:
+                return ops.zeros_like(x) + extreme(x, axes, keepdims=True)
+            given = ops.convert_to_tensor(bound, dtype=x.dtype)
+            return ops.zeros_like(x) + (
+                linear.part.over_channels(given, len(x.shape)) if np.ndim(bound) else given
+            )
+
+        low, high = corner(self.low, ops.min), corner(self.high, ops.max)
         terms = ((x, kernel), (-low, positive(kernel)), (-high, negative(kernel)))
         return [Group(terms, linear.bias if self.bias else None)]
+
+
+def _bound(name: str, value: Any) -> float | tuple[float, ...] | None:
+    """One side of the box, hashable, so that equal rules are equal."""
+    if value is None or is_number(value):
+        return value if value is None else check_number(name, value)
+    if isinstance(value, (list, tuple, np.ndarray)) and np.ndim(value) == 1 and len(value):
+        return tuple(check_number(name, v) for v in value)
+    raise ArgumentError(
+        f"{name} must be a number, one number a channel, or None for the sample's own. "
+        f"Received: {name}={value!r}"
+    )

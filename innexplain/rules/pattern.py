@@ -49,7 +49,7 @@ class SignalRule(Rule):
 
         def pullback(relevances: Sequence[Tensor | None]) -> list[Tensor | None]:
             r: Tensor = relevances[0]
-            return [self.back(step, widen(x), z, r)]
+            return [self.back(step, _part(step).wide(x), z, r)]
 
         return outputs, pullback
 

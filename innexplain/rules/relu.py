@@ -11,6 +11,7 @@ from typing import Any
 
 from keras import ops
 
+from innexplain.errors import ArgumentError
 from innexplain.graph.step import Step
 from innexplain.numerics import vjp
 from innexplain.rules.base import Pullback, Rule
@@ -42,7 +43,14 @@ class DeconvReLU(ReLURule):
 
     def forward(self, step: Step, *inputs: Tensor) -> tuple[list[Tensor], Pullback]:
         """Run the step and rectify what comes back."""
-        return step.function(*inputs), _positive
+        outputs = step.function(*inputs)
+        before, after = tuple(inputs[0].shape)[1:], tuple(outputs[0].shape)[1:]
+        if before != after:
+            raise ArgumentError(
+                f"{step} ({step.type_name}) was declared a ReLU, and a ReLU keeps the shape of its input. "
+                f"Received: {before} in, {after} out. Give it the rule 'gradient' or one of your own."
+            )
+        return outputs, _positive
 
 
 @dataclass(frozen=True)

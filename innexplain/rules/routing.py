@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 from keras import ops
@@ -11,6 +12,8 @@ from keras import ops
 from innexplain.graph.kinds import SUM
 from innexplain.graph.step import Step
 from innexplain.numerics import (
+    cast_like,
+    is_float,
     negative,
     positive,
     safe_divide,
@@ -23,6 +26,30 @@ from innexplain.rules.base import Pullback, Rule
 __all__ = ["Gate", "Pass", "PositiveShares", "Shares"]
 
 Tensor = Any
+
+# A sum this small against the size of what it adds up is little more than rounding errors.
+_CANCELLED = 1e-4
+
+
+def _cancels(z: Tensor, size: Tensor) -> Tensor:
+    """Where contributions of a summed size cancel in z, or are all zero: none can take its share."""
+    return ops.abs(z) <= _CANCELLED * ops.abs(size)
+
+
+@dataclass(frozen=True, eq=False)
+class _Accounted:
+    """A pullback that also tells what arrives and does not leave."""
+
+    pull: Pullback
+
+    def __call__(self, relevances: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
+        return self.pull(relevances)
+
+    def absorbed(self, relevances: Sequence[Tensor | None]) -> Tensor:
+        """The relevance that goes no further, one number a sample."""
+        r: Tensor = relevances[0]
+        leaving = [-sum_samples(g) for g in self.pull(relevances) if g is not None]
+        return reduce(ops.add, leaving, sum_samples(r))
 
 
 def _wide_vjp(step: Step, inputs: Sequence[Tensor]) -> tuple[list[Tensor], Pullback, list[Tensor]]:
@@ -55,8 +82,9 @@ class Shares(Rule):
 
     Args:
         epsilon: pushes the sum away from zero.
-        equal: whether shares are equal where every contribution is zero, so that rules that do not look
-            at values (flat, w^2) lose nothing.
+        equal: whether relevance may come to sums that are zero.  Where every contribution is zero, shares
+            are equal, so that rules that do not look at values (flat, w^2) lose nothing; where
+            contributions cancel, nothing is passed on.
     """
 
     epsilon: float = 1e-7
@@ -72,25 +100,25 @@ class Shares(Rule):
             return [None if g is None else x * g for x, g in zip(wide, shared, strict=True)]
 
         if not self.equal:
-            return outputs, in_proportion
-        weight, pull_equal, size = _equal(step, inputs)
+            return outputs, _Accounted(in_proportion)
+        weight, pull_equal, size = _equal(step, inputs, z)
 
         def pullback(relevances: Sequence[Tensor | None]) -> list[Tensor | None]:
             r: Tensor = relevances[0]
-            nothing = ops.cast(ops.equal(size, 0), r.dtype)
-            equal = pull_equal([nothing * r / weight])
-            shared = in_proportion([(1 - nothing) * r])
+            zero = ops.zeros_like(r)
+            equal = pull_equal([safe_divide(ops.where(ops.equal(size, 0), r, zero), weight)])
+            shared = in_proportion([ops.where(_cancels(z, size), zero, r)])
             return [None if s is None else s + e for s, e in zip(shared, equal, strict=True)]
 
-        return outputs, pullback
+        return outputs, _Accounted(pullback)
 
 
-def _equal(step: Step, inputs: Sequence[Tensor]) -> tuple[Any, Pullback, Tensor]:
+def _equal(step: Step, inputs: Sequence[Tensor], z: Tensor) -> tuple[Tensor, Pullback, Tensor]:
     """What equal shares need: the number of shares, their pullback, and the size of contributions."""
     sizes = [ops.abs(widen(x)) for x in inputs]
     if step.kind == SUM:
-        (size,), pull = vjp(lambda *xs: [sum(xs[1:], xs[0])], *sizes)
-        return float(len(inputs)), pull, size
+        (size,), pull = vjp(lambda *xs: [sum(cast_like(x, z) for x in xs)], *sizes)
+        return ops.convert_to_tensor(float(len(inputs)), dtype=z.dtype), pull, size
     (size,), pull = vjp(step.function, *sizes)
     (count,) = step.function(*[ops.ones_like(s) for s in sizes])
     return widen(count), pull, widen(size)
@@ -113,35 +141,27 @@ class PositiveShares(Rule):
         ones = pull([ops.ones_like(y) for y in outputs])
         chosen = [p if g is None else ops.where(g >= 0, p, n) for (p, n), g in zip(halves, ones, strict=True)]
         total = widen(step.function(*chosen)[0])
-        return outputs, _PositivePullback(pull, chosen, total)
+
+        def pullback(relevances: Sequence[Tensor | None]) -> list[Tensor | None]:
+            shared = pull([safe_divide(relevances[0], total)])
+            return [None if g is None else c * g for c, g in zip(chosen, shared, strict=True)]
+
+        return outputs, _Accounted(pullback)
 
 
-@dataclass(frozen=True, eq=False)
-class _PositivePullback:
-    """Hands relevance to positive contributions; tells what there was none for."""
-
-    pull: Pullback
-    chosen: list[Tensor]
-    total: Tensor
-
-    def __call__(self, relevances: Sequence[Tensor | None]) -> list[Tensor | None]:
-        r: Tensor = relevances[0]
-        shared = self.pull([safe_divide(r, self.total)])
-        return [None if g is None else c * g for c, g in zip(self.chosen, shared, strict=True)]
-
-    def absorbed(self, relevances: Sequence[Tensor | None]) -> Tensor:
-        r: Tensor = relevances[0]
-        return sum_samples(ops.where(ops.equal(self.total, 0), r, ops.zeros_like(r)))
+# Products of which every output has one value of the signal, unless shapes differ.
+_ELEMENTWISE = ("Multiply", "Divide", "TrueDivide", "DivideNoNan")
 
 
 @dataclass(frozen=True)
 class Gate(Rule):
     """A product of a signal and gates: the gates are constants, relevance follows the signal.
 
-    Squeeze-and-excitation, swish written as `x * sigmoid(x)`, attention weights times values.
+    Squeeze-and-excitation, swish written as `x * sigmoid(x)`, attention weights times values, a signal
+    divided by a gate.  Where the product also sums (`Dot`) and what it adds up cancels, nothing is passed on.
 
     Args:
-        epsilon: pushes the denominator away from zero where the product also sums (`Dot`).
+        epsilon: pushes the denominator away from zero where the product also sums.
     """
 
     epsilon: float = 1e-7
@@ -156,15 +176,20 @@ class Gate(Rule):
 
         outputs, pull = vjp(of_signal, signal)
         same = tuple(outputs[0].shape)[1:] == tuple(signal.shape)[1:]
+        alone = same and step.type_name in _ELEMENTWISE
+        z = widen(outputs[0])
+        sizes = [] if alone else [ops.abs(x) if is_float(x.dtype) else x for x in inputs]
+        size = z if alone else widen(step.function(*sizes)[0])
+
+        def of_relevance(r: Tensor) -> Tensor:
+            if alone:
+                return r
+            taken = ops.where(_cancels(z, size), ops.zeros_like(r), r)
+            return widen(signal) * pull([safe_divide(taken, z, self.epsilon)])[0]
 
         def pullback(relevances: Sequence[Tensor | None]) -> list[Tensor | None]:
-            (r,) = relevances
-            answer: list[Tensor | None] = [None] * len(inputs)
-            if same and step.type_name == "Multiply":
-                answer[position] = r
-            else:
-                share = safe_divide(r, widen(outputs[0]), self.epsilon)
-                answer[position] = widen(signal) * pull([share])[0]
-            return answer
+            shares: list[Tensor | None] = [None] * len(inputs)
+            shares[position] = of_relevance(relevances[0])
+            return shares
 
-        return outputs, pullback
+        return outputs, _Accounted(pullback)

@@ -83,11 +83,24 @@ def test_weights_of_one_sample_or_of_all(name):
         assert_alike(analyzer.analyze(dataset(X), weights), analyzer.analyze(X, weights))
 
 
-@pytest.mark.parametrize("length", [N - 1, N + 2])
-def test_selection_of_another_length_than_the_dataset(length):
+@pytest.mark.parametrize(
+    ("length", "wanted"), [(0, "at least 3"), (2, "at least 3"), (N - 1, "at least 7"), (N + 2, "7")]
+)
+@pytest.mark.parametrize(("mode", "entry"), [("index", 0), ("weights", [1.0, 0.0, 0.0])])
+def test_selection_of_another_length_than_the_dataset(mode, entry, length, wanted):
+    analyzer = create("gradient", network(), neuron_selection_mode=mode)
+    words = rf"one entry per sample of the dataset, {wanted}\. Received: {length}$"
+    with pytest.raises(ArgumentError, match=words):
+        analyzer.analyze(dataset(X), np.array([entry] * length).reshape(length, *np.shape(entry)))
+
+
+def test_a_wrong_selection_is_shown_whole_and_at_once():
+    """Not the part of it that a batch would take."""
     analyzer = create("gradient", network(), neuron_selection_mode="index")
-    with pytest.raises(ArgumentError, match="one"):
-        analyzer.analyze(dataset(X), [0] * length)
+    with pytest.raises(ArgumentError, match=r"a list of 7 ints.*=\[0, 0, 0, 0, 0, 0, 1\.5\]"):
+        analyzer.analyze(dataset(X), [0] * (N - 1) + [1.5])
+    with pytest.raises(ArgumentError, match=r"between 0 and 2.*Received: 3"):
+        analyzer.analyze(dataset(X), [0] * (N - 1) + [3])
 
 
 def test_datasets_of_dicts():

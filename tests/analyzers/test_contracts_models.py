@@ -256,7 +256,7 @@ def nested():
 def test_output_by_index_name_layer_and_path(name):
     model, x = nested(), rng().normal(size=(3, 6)).astype("float32")
     groups = [
-        (1, -1, np.int64(1), "second", model.get_layer("second"), ("second",)),
+        (1, np.int64(1), "second", model.get_layer("second"), ("second",)),
         ("hidden", ("base", "hidden"), model.get_layer("base").get_layer("hidden")),
     ]
     for group in groups:

@@ -50,7 +50,7 @@ def test_every_exception_is_one_of_the_package_and_one_that_python_users_expect(
     kinds = [k for k in vars(errors).values() if isinstance(k, type) and issubclass(k, Exception)]
     raised = [k for k in kinds if not issubclass(k, Warning) and k is not InnexplainError]
     assert len(raised) >= 10
-    builtin = (ValueError, TypeError, KeyError, NotImplementedError, OSError, ImportError)
+    builtin = (ValueError, TypeError, KeyError, NotImplementedError, RuntimeError, OSError, ImportError)
     for kind in raised:
         assert issubclass(kind, InnexplainError)
         assert issubclass(kind, builtin)
@@ -192,7 +192,9 @@ def test_keyword_of_another_analyzer():
         ({"pre_softmax": np.array([True, False])}, "pre_softmax must be.*array"),
         ({"unsupported": "ignore"}, "unsupported must be 'error' or 'gradient'.*'ignore'"),
         ({"output": 1}, "output must be between 0 and 0.*1"),
-        ({"output": -2}, "output must be between 0 and 0.*-2"),
+        ({"output": -1}, "output must be between 0 and 0.*-1"),
+        ({"output": True}, "output must be an index, a name or a layer.*output=True"),
+        ({"output": np.False_}, "output must be an index, a name or a layer.*False"),
         ({"postprocess": "sqrt"}, "postprocess must be None, 'abs' or 'square'.*'sqrt'"),
         ({"postprocess": ["abs"]}, r"postprocess must be None.*\['abs'\]"),
         ({"rules": ["conv"]}, "rules must be a dict.*'conv'"),
@@ -246,3 +248,15 @@ def test_selection_without_its_mode(name):
 )
 def test_scores_that_are_none(score, words):
     refused(ArgumentError, words, create(neuron_selection_mode=score).analyze, X)
+
+
+@pytest.mark.parametrize("name", ["input", "random", "integrated_gradients", "smoothgrad"])
+def test_layers_of_analyzers_that_go_through_none(name):
+    words = rf"{name} has no relevance of layers.*Leave return_layers out.*gradient.*\['conv'\]"
+    refused(ArgumentError, words, create(name).analyze, X, return_layers=["conv"])
+    answer, info = create(name).analyze(X, return_info=True, return_layers=[])
+    assert (answer.shape, info["layers"]) == (X.shape, {})
+
+
+def test_layers_must_be_a_list():
+    refused(ArgumentError, r"a list of layers.*mean \['conv'\]", create().analyze, X, return_layers="conv")

@@ -23,7 +23,12 @@ from tests.zoo.layers import LayerCase, exported_layer_names, layer_cases
 BASELINES = ("input", "random")
 GRADIENTS = ("gradient", "sensitivity", "input_t_gradient", "integrated_gradients", "smoothgrad")
 SIGNALS = ("deconvnet", "guided_backprop")
-FEW = {"integrated_gradients": {"steps": 3}, "smoothgrad": {"augment_by_n": 3}}
+PATTERNS = ("pattern.net", "pattern.attribution")
+FEW = {
+    "integrated_gradients": {"steps": 3},
+    "smoothgrad": {"augment_by_n": 3},
+    **dict.fromkeys(PATTERNS, {"estimator": "S_w"}),
+}
 
 # What is refused today; a change of support has to be written down here, and in the documentation.
 TEXT = {"StringLookup", "TextVectorization"}
@@ -41,7 +46,7 @@ CANNOT_BE_SEEN = {"Lambda", "MelSpectrogram", "STFTSpectrogram", "SpectralNormal
 REFUSED = {
     **dict.fromkeys(BASELINES, TEXT),
     **dict.fromkeys(GRADIENTS, TEXT | NO_DERIVATIVE),
-    **dict.fromkeys(SIGNALS, TEXT | NO_DERIVATIVE | OTHER_NON_LINEARITY | CANNOT_BE_SEEN),
+    **dict.fromkeys(SIGNALS + PATTERNS, TEXT | NO_DERIVATIVE | OTHER_NON_LINEARITY | CANNOT_BE_SEEN),
 }
 
 CASES = {getattr(L, case.name): case for case in reversed(layer_cases())}  # each class under one name

@@ -17,7 +17,12 @@ from tests.zoo import real, undisturbed_random_state
 
 GRADIENTS = ("gradient", "sensitivity", "input_t_gradient", "integrated_gradients", "smoothgrad")
 SIGNALS = ("deconvnet", "guided_backprop")
-FEW = {"integrated_gradients": {"steps": 2}, "smoothgrad": {"augment_by_n": 2}}
+PATTERNS = ("pattern.net", "pattern.attribution")
+FEW = {
+    "integrated_gradients": {"steps": 2},
+    "smoothgrad": {"augment_by_n": 2},
+    **dict.fromkeys(PATTERNS, {"estimator": "S_w"}),
+}
 
 
 @functools.cache
@@ -194,7 +199,7 @@ def test_family_passes_the_check(family: str, name: str, capsys: Any) -> None:
     if name in GRADIENTS:
         assert refused == []
         assert len(check.rows) > 20
-    if name in SIGNALS:
+    if name in SIGNALS + PATTERNS:
         assert bool(refused) == (family in NO_RELU_ONLY)
     if refused:
         with pytest.raises(innexplain.errors.UnsupportedLayerError, match=refused[0].path[-1]):

@@ -11,7 +11,7 @@ from innexplain.errors import ArgumentError, UnknownNameError
 from tests.zoo import randomise
 from tests.zoo.models import MODELS
 
-from . import NAMES, SEEDED, assert_alike, assert_different, rng
+from . import NAMES, SEEDED, assert_alike, assert_different, create, rng
 
 pytestmark = pytest.mark.filterwarnings("ignore::innexplain.errors.InnexplainWarning")
 
@@ -139,8 +139,9 @@ def test_smoothgrad_around_every_analyzer_that_goes_backwards(inner):
     model = randomise(keras.Model(x, L.Dense(2)(L.Dense(4, activation="relu")(x))), 1)
     model.layers[-1].bias.assign([9.0, 9.0])
     rows = rng().normal(size=(2, 5)).astype("float32")
-    smooth = analyze("smoothgrad", model, rows, analyzer=inner, augment_by_n=2, noise_scale=1e-6)
-    assert_alike(smooth, analyze(inner, model, rows), 1e-2)
+    analyzer = create(inner, model)
+    smooth = analyze("smoothgrad", model, rows, analyzer=analyzer, augment_by_n=2, noise_scale=1e-6)
+    assert_alike(smooth, analyzer.analyze(rows), 1e-2)
 
 
 @pytest.mark.parametrize("inner", GRADIENT_LIKE)
@@ -154,6 +155,12 @@ def test_integrals_of_what_acts_like_a_gradient(inner):
     assert_alike(by_class, by_name, 0)
     if inner == "guided_backprop":
         assert_different(by_name, analyze("integrated_gradients", model, x, steps=2))
+
+
+@pytest.mark.parametrize("inner", [n for n in NAMES if n not in (*GRADIENT_LIKE, "input", "random")])
+def test_integrals_of_what_is_no_gradient(inner):
+    with pytest.raises(ArgumentError, match=rf"integrates a derivative: gradient.*Received: {inner}"):
+        innexplain.IntegratedGradients(create(inner, network()[0]), steps=2)
 
 
 def test_smooth_integrals_in_any_batch_size():

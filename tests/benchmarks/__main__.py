@@ -3,10 +3,10 @@
 import argparse
 import sys
 
-from tests.benchmarks import estimators, faithfulness, speed
+from tests.benchmarks import estimators, evaluate, faithfulness, speed
 
 # TensorFlow must not be imported in this process: see `subprocesses.py`.
-COMMANDS = {"estimators": estimators, "faithfulness": faithfulness, "speed": speed}
+COMMANDS = {"estimators": estimators, "evaluate": evaluate, "faithfulness": faithfulness, "speed": speed}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -69,7 +69,7 @@ def lenet(x, y):
 
     keras.utils.set_random_seed(0)
     layers = keras.layers
-    model = keras.Sequential(
+    stack = keras.Sequential(
         [
             keras.Input(x.shape[1:]),
             layers.Conv2D(20, 5, activation="relu"),
@@ -82,6 +82,11 @@ def lenet(x, y):
         ],
         name="lenet",
     )
+    return trained(stack, x, y)
+
+
+def trained(model, x, y):
+    """The model, trained for two passes."""
     model.compile("adam", "sparse_categorical_crossentropy")
     model.fit(x, y, batch_size=128, epochs=2, verbose=0)
     return model

@@ -30,6 +30,24 @@ def network(name: str) -> tuple[keras.Model, keras.Model]:
     return logits, keras.Model(logits.inputs, keras.layers.Softmax()(logits.output))
 
 
+def small() -> keras.Model:
+    """A convolutional network for images of 28 x 28, with random weights."""
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Conv2D(20, 5, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(50, 5, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dense(500, activation="relu"),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+
+
 def images(batch: int) -> np.ndarray:
     """Random images, (batch, 224, 224, 3), float32."""
     return np.random.default_rng(1).standard_normal((batch, SIZE, SIZE, 3), "float32")

@@ -17,10 +17,18 @@ from innexplain.cli.demo_page import page
 from innexplain.cli.demo_runs import Case, Run, pick_cases
 from innexplain.cli.main import main
 from innexplain.comparison import choosing
+from innexplain.patterns import ESTIMATORS
 from tests.pages import Page
 
 pytest.importorskip("sklearn")
-NAMES = ("gradient", "guided_backprop", "integrated_gradients", "sensitivity")
+NAMES = (
+    "gradient",
+    "guided_backprop",
+    "pattern.net",
+    "pattern.attribution",
+    "integrated_gradients",
+    "sensitivity",
+)
 COMPARED = ("lrp.epsilon", "random")
 
 
@@ -50,7 +58,7 @@ def test_files_are_complete(done) -> None:
     _, folder = done
     names = {path.name for path in folder.iterdir()}
     digits = {f"digit-{i}.png" for i in range(1, 9)}
-    assert names == {"digits.keras", "gallery.png", "index.html", "comparison"} | digits
+    assert names == {"digits.keras", "gallery.png", "index.html", "patterns.png", "comparison"} | digits
     with Image.open(folder / "gallery.png") as gallery:
         assert gallery.width > 1000
         assert len(gallery.convert("RGB").getcolors(2**24)) > 200
@@ -61,8 +69,10 @@ def test_page_stands_alone_and_is_accessible(done) -> None:
     _, folder = done
     page = Page((folder / "index.html").read_text(encoding="utf-8"))
     page.check()
-    (gallery, names), (curves, compared) = page.pictures
+    (gallery, names), (patterns, estimators), (curves, compared) = page.pictures
     assert gallery == (folder / "gallery.png").read_bytes()
+    assert patterns == (folder / "patterns.png").read_bytes()
+    assert all(name in estimators for name in ESTIMATORS)
     assert curves == (folder / "comparison" / "curves.png").read_bytes()
     assert all(name in names for name in NAMES)
     assert all(name in compared for name in COMPARED)

@@ -101,16 +101,14 @@ def test_batch_norm_ahead_of_padding():
     np.testing.assert_allclose(np.maximum(y, 0), model(X).numpy().reshape(-1, 4), atol=1e-4)
     patterns = fit(model)
     for pattern_type in ALL:
-        columns = [
-            pattern(fields, y[:, j], y[:, j], effective[:, j], pattern_type) for j in range(4)
-        ]
+        columns = [pattern(fields, y[:, j], y[:, j], effective[:, j], pattern_type) for j in range(4)]
         close(patterns.get(conv, pattern_type).reshape(-1, 4), np.stack(columns, 1))
 
 
 def test_batch_norm_that_cannot_be_folded():
-    """Two layers read the convolution: w is its own, and what the ReLU sees gates where it is the only one."""
+    """Its scale differs along rows: w is the layer's own, and what the ReLU sees gates."""
     inputs = keras.Input(X.shape[1:])
-    conv, norm = layers.Conv2D(4, 2, groups=1), layers.BatchNormalization(axis=1)
+    conv, norm = layers.Conv2D(4, 2), layers.BatchNormalization(axis=1)
     model = randomise(keras.Model(inputs, layers.ReLU()(norm(conv(inputs)))))
     kernel, bias = kernel_of(conv)
     scale, shift = norm_weights(norm)  # along rows, which no kernel can take up
@@ -140,7 +138,9 @@ def test_shared_layers_pool_all_calls():
 
 
 def test_nested_models():
-    inner = keras.Sequential([keras.Input((5,)), layers.Dense(4, activation="relu", name="deep")], name="base")
+    inner = keras.Sequential(
+        [keras.Input((5,)), layers.Dense(4, activation="relu", name="deep")], name="base"
+    )
     inputs = keras.Input((5,))
     model = randomise(keras.Model(inputs, layers.Dense(3, name="top")(inner(inputs))))
     x = images(5, n=40)

@@ -5,7 +5,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from innexplain.errors import InputError
-from innexplain.plots import boxes, curves, save_figure
+from innexplain.plots import bars, boxes, curves, save_figure
 
 RNG = np.random.default_rng(0)
 
@@ -126,3 +126,29 @@ def test_pictures_are_drawn_without_a_warning(tmp_path) -> None:
     save_figure(curves(values), tmp_path / "curves")
     save_figure(boxes({"end": {name: v[:, -1] for name, v in values.items()}}), tmp_path / "boxes")
     assert min(path.stat().st_size for path in tmp_path.iterdir()) > 5000
+
+
+def test_bars_stand_side_by_side_and_are_as_high_as_their_numbers() -> None:
+    values = {"S_w": [0.1, 0.2, 0.3], "S_a": [0.7, 0.8, -0.1]}
+    figure = bars(values, ["conv", "high", "top"], ylabel="rho", title="quality")
+    axes = figure.axes[0]
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["conv", "high", "top"]
+    assert axes.get_ylabel() == "rho" and axes.get_title() == "quality" and _texts(figure) == list(values)
+    first, second = axes.containers
+    for drawn, heights in zip((first, second), values.values(), strict=True):
+        assert [bar.get_height() for bar in drawn] == heights
+        assert len({to_hex(bar.get_facecolor()) for bar in drawn}) == 1
+    for group, (left, right) in enumerate(zip(first, second, strict=True)):
+        assert left.get_x() + left.get_width() == pytest.approx(right.get_x())
+        assert left.get_x() > group - 0.5 and right.get_x() + right.get_width() < group + 0.5
+
+
+def test_bars_refuse_what_does_not_fit() -> None:
+    for values, groups in (
+        ({}, ["a"]),
+        ({"S_w": [1.0]}, ["a", "b"]),
+        ({"S_w": [[1.0]]}, ["a"]),
+        ({"S_w": []}, []),
+    ):
+        with pytest.raises(InputError, match="bars"):
+            bars(values, groups)

@@ -156,3 +156,14 @@ def test_no_global_figure_is_left() -> None:
 def test_errors_name_the_argument(arguments: dict, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         plots.gallery(**{"images": IMAGES, "maps": MAPS, **arguments})
+
+
+def test_percentile_bounds_the_colours() -> None:
+    """One extreme pixel of a thousand sets the colour ends, or does not."""
+    values = np.ones((1, 40, 25))
+    values[0, 0, 0] = 100
+    captions = []
+    for percentile in (100.0, 99.5):
+        figure = plots.gallery(np.zeros((1, 40, 25, 1)), {"a": values}, percentile=percentile)
+        captions.append(figure.axes[1].get_xlabel())
+    assert captions == ["\N{PLUS-MINUS SIGN}100", "\N{PLUS-MINUS SIGN}1"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from keras import layers, ops
 from innexplain.composites import RULE_NAMES, lrp_composite, positive_composite
 from innexplain.graph.canonical import canonical
 from innexplain.graph.trace import trace
-from innexplain.rules import Pass, PositiveShares, Shares
+from innexplain.rules import Gate, Pass, PositiveShares, Shares
 
 
 def backward(rule, build, inputs, r):
@@ -34,6 +36,16 @@ CASES = {
     "add_signs": (Shares(0.0), add, [[[3.0]], [[-1.0]]], [[4.0]], [[[6.0]], [[-2.0]]]),
     "add_zeros": (Shares(), add, [[[0.0]], [[0.0]]], [[4.0]], [[[2.0]], [[2.0]]]),
     "add_zeros_unequal": (Shares(equal=False), add, [[[0.0]], [[0.0]]], [[4.0]], [[[0.0]], [[0.0]]]),
+    "add_cancelled": (Shares(), add, [[[3.0]], [[-3.0]]], [[4.0]], [[[0.0]], [[0.0]]]),
+    "add_nearly_cancelled": (Shares(), add, [[[3.0]], [[-3.0001]]], [[4.0]], [[[0.0]], [[0.0]]]),
+    "add_cancelled_in_part": (Shares(0.0), add, [[[3.0]], [[-2.0]]], [[4.0]], [[[12.0]], [[-8.0]]]),
+    "matrix_of_zeros": (
+        Shares(),
+        lambda x: ops.matmul(x, np.array([[1.0, 0.0], [1.0, 0.0]])),
+        [[[1.0, 3.0]]],
+        [[4.0, 5.0]],
+        [[[1.0, 3.0]]],
+    ),
     "subtract": (
         Shares(0.0),
         lambda a, b: layers.Subtract(dtype="float64")([a, b]),
@@ -111,6 +123,42 @@ def test_positive_shares_tell_what_nothing_contributed_to():
     found, pullback, r = backward(PositiveShares(), add, [[[-3.0]], [[-1.0]]], [[4.0]])
     assert found == [[[0.0]], [[0.0]]] or np.allclose(found, 0)
     np.testing.assert_allclose(ops.convert_to_numpy(pullback.absorbed([r])), [4.0])
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "expected"),
+    [(3.0, 1.0, 0.0), (0.0, 0.0, 0.0), (3.0, -3.0, 4.0), (1.0, -0.5, 0.0)],
+    ids=["share", "zeros", "cancelled", "signs"],
+)
+def test_shares_tell_what_cancelled(x, y, expected):
+    found, pullback, r = backward(Shares(), add, [[[x]], [[y]]], [[4.0]])
+    np.testing.assert_allclose(ops.convert_to_numpy(pullback.absorbed([r])), [expected], atol=1e-5)
+    np.testing.assert_allclose(np.sum(found), 4.0 - expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("x", "y"), [(3.0, -3.0), (0.0, 0.0)], ids=["cancelled", "zeros"])
+def test_light_shares_tell_what_they_lose_at_zero(x, y):
+    _, pullback, r = backward(Shares(equal=False), add, [[[x]], [[y]]], [[4.0]])
+    np.testing.assert_allclose(ops.convert_to_numpy(pullback.absorbed([r])), [4.0])
+
+
+@pytest.mark.parametrize(
+    ("signal", "expected", "absorbed"),
+    [([2.0, 1.0], [8.0, -4.0], 0.0), ([1.0, 1.0], [0.0, 0.0], 4.0), ([0.0, 0.0], [0.0, 0.0], 4.0)],
+    ids=["shared", "cancelled", "zeros"],
+)
+def test_gates_that_sum_tell_what_cancelled(signal, expected, absorbed):
+    """`sum_i s_i g_i` with gates 1 and -1."""
+    x, gates = keras.Input((2,), dtype="float64"), keras.Input((2,), dtype="float64")
+    dot = layers.Dot(axes=1, dtype="float64")([x, gates])
+    (step,) = canonical(trace(keras.Model([x, gates], dot))).graph.steps
+    step = replace(step, facts=replace(step.facts, gates=frozenset(step.inputs[1:])))
+    tensors = [ops.convert_to_tensor(np.array([v])) for v in (signal, [1.0, -1.0])]
+    _, pullback = Gate(0.0).forward(step, *tensors)
+    r = ops.convert_to_tensor(np.array([[4.0]]))
+    np.testing.assert_allclose(pullback([r])[0], [expected])
+    assert pullback([r])[1] is None
+    np.testing.assert_allclose(pullback.absorbed([r]), [absorbed])
 
 
 @pytest.mark.parametrize(

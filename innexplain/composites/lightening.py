@@ -1,0 +1,41 @@
+"""Which sums may spare themselves a look at what they add up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from innexplain.graph.step import Step
+from innexplain.rules import Gate, Gradient, Pass, PositiveShares, Shares
+
+__all__ = ["lightened"]
+
+
+def lightened(steps: Sequence[Step], rules: Sequence[Any], starts: set[int]) -> list[Any]:
+    """The rules, with lighter ones for sums at which relevance arrives in proportion to the sum.
+
+    Nothing then arrives at a sum of zero, and little at one that nearly cancels.  Behind a rule that does
+    not look at values (flat), a sigmoid or a shift, a sum has to watch for both.
+
+    Args:
+        steps: in the graph's order.
+        rules: one a step; anything that is no rule may be among them.
+        starts: the slots at which relevance starts whatever their value.
+    """
+    heedless, answer = set(starts), []
+    for step, rule in zip(reversed(steps), reversed(rules), strict=True):
+        heeded = heedless.isdisjoint(step.outputs)
+        answer.append(replace(rule, equal=False) if heeded and isinstance(rule, Shares) else rule)
+        if not _heeds(step, rule, heeded):
+            heedless.update(step.inputs)
+    return answer[::-1]
+
+
+def _heeds(step: Step, rule: Any, heeded: bool) -> bool:
+    """Whether relevance leaves a step in proportion to its inputs, if it arrives so or not."""
+    if step.linear is not None:
+        return bool(getattr(rule, "heeds_input", False))
+    if isinstance(rule, (Pass, Gradient)):
+        return heeded and step.facts.keeps_zero
+    return heeded and isinstance(rule, (Gate, PositiveShares, Shares))

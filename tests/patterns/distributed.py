@@ -1,0 +1,77 @@
+"""Fits under a strategy, run in processes of their own by `test_distribution.py`.
+
+python -m tests.patterns.distributed mirrored|workers FILE
+"""
+
+import sys
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from innexplain.patterns import PATTERN_TYPES, PatternComputer
+from tests.zoo import randomise
+
+
+def data():
+    """37 images, which no number of replicas divides."""
+    return np.random.default_rng(0).normal(0.3, 1, (37, 8, 8, 2)).astype("float32")
+
+
+def network():
+    """A small network with a batch norm."""
+    layers = keras.layers
+    stack = [
+        keras.Input((8, 8, 2)),
+        layers.Conv2D(4, 3, name="conv"),
+        layers.BatchNormalization(),
+        layers.ReLU(),
+        layers.Flatten(),
+        layers.Dense(3, name="top"),
+    ]
+    return randomise(keras.Sequential(stack), 1)
+
+
+def source(kind):
+    """The data, in one of the forms that `fit` takes."""
+    x = data()
+    if kind == "array":
+        return x
+    if kind == "labels":
+        return tf.data.Dataset.from_tensor_slices((x, np.arange(37))).batch(10)
+    return [x[:20], x[20:21], x[21:]]  # one batch is smaller than the number of replicas
+
+
+def fits(strategy):
+    """Patterns of every form of data, and of sums that were written and read half-way, as flat names."""
+    found = {}
+    with strategy.scope():
+        model = network()
+        for kind in ("array", "labels", "list"):
+            computer = PatternComputer(model, list(PATTERN_TYPES))
+            patterns = computer.fit(source(kind), progress=False)
+            found[f"{kind} samples"] = np.array(computer.samples)
+            found.update({f"{kind} {k} {t}": a for k, s in patterns.arrays.items() for t, a in s.items()})
+        first = PatternComputer(model, list(PATTERN_TYPES)).partial_fit(data()[:20])
+        resumed = PatternComputer(model, list(PATTERN_TYPES)).merge(first).partial_fit(data()[20:])
+        patterns = resumed.finalize()
+        found["resumed samples"] = np.array(resumed.samples)
+        found.update({f"resumed {k} {t}": a for k, s in patterns.arrays.items() for t, a in s.items()})
+    return found
+
+
+def main(kind, path):
+    """Fit and write."""
+    if kind == "mirrored":
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+        strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    else:
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    if strategy.num_replicas_in_sync != 2:
+        raise SystemExit(f"expected 2 replicas, received {strategy.num_replicas_in_sync}")
+    np.savez(path, **fits(strategy))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

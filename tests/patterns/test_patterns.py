@@ -1,0 +1,136 @@
+"""Fitted patterns: found by layer, written and read, refused where they do not belong."""
+
+from __future__ import annotations
+
+import pickle
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from innexplain.errors import AddressError, ArgumentError, ModelError, OutputPathError, UnreadableFileError
+from innexplain.patterns import PatternComputer, Patterns
+from tests.patterns.test_layers import ALL, images
+from tests.zoo import randomise
+
+X = images(6, 6, 2, n=30)
+
+
+def build():
+    """Nested, with two layers of one name and a separable convolution."""
+    inner = keras.Sequential([keras.Input((6, 6, 2)), layers.Conv2D(4, 3, activation="relu", name="conv")])
+    inner.name = "base"
+    stack = [
+        keras.Input((6, 6, 2)),
+        inner,
+        layers.SeparableConv2D(4, 2, activation="relu", name="apart"),
+        layers.Conv2D(3, 2, name="conv"),
+        layers.BatchNormalization(name="norm"),
+        layers.Flatten(),
+        layers.Dense(2, name="top"),
+    ]
+    return randomise(keras.Sequential(stack), 2)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return build()
+
+
+@pytest.fixture(scope="module")
+def patterns(model):
+    return PatternComputer(model, ALL).fit(X, progress=False)
+
+
+def test_get(model, patterns):
+    assert list(patterns) == [("base", "conv"), ("apart",), ("conv",), ("top",)]
+    top = model.get_layer("top")
+    for address in (top, "top", ("top",)):
+        assert patterns.get(address) is patterns.arrays["top"]["relu"]
+    assert patterns.get("top").shape == top.kernel.shape
+    assert patterns.get("top", "linear") is patterns.arrays["top"]["linear"]
+    assert patterns.get(("base", "conv")).shape == (3, 3, 2, 4)
+    assert patterns.get(("conv",)).shape == (2, 2, 4, 3)
+    assert patterns.get("apart", part="depthwise").shape == (2, 2, 4, 1)
+    assert patterns.get("apart", part="pointwise").shape == (1, 1, 4, 4)
+
+
+def test_layer_objects_are_told_apart_by_identity(model, patterns):
+    """Two layers have the name `conv`: an object is not ambiguous."""
+    assert patterns.get(model.get_layer("base").get_layer("conv")).shape == (3, 3, 2, 4)
+    assert patterns.get(model.get_layer("conv")).shape == (2, 2, 4, 3)
+
+
+def test_get_errors(patterns):
+    with pytest.raises(AddressError, match="More than one layer"):
+        patterns.get("conv")
+    with pytest.raises(AddressError, match="part='depthwise'"):
+        patterns.get("apart")
+    with pytest.raises(AddressError, match=r"No layer.*'topp'.*Did you mean.*top"):
+        patterns.get("topp")
+    with pytest.raises(ArgumentError, match=r"'relu', 'relu.negative', 'linear'"):
+        patterns.get("top", "positive")
+    with pytest.raises(AddressError, match="No layer"):
+        patterns.get(layers.Dense(2, name="other"))
+
+
+def test_saved_and_loaded(model, patterns, tmp_path):
+    path = patterns.save(tmp_path / "mine")
+    found = Patterns.load(path, model)
+    assert list(found) == list(patterns) and found.report() == patterns.report()
+    for key, own in patterns.arrays.items():
+        for pattern_type, array in own.items():
+            np.testing.assert_array_equal(found.arrays[key][pattern_type], array)
+            assert found.arrays[key][pattern_type].dtype == "float64"
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.npz"]
+    with np.load(path, allow_pickle=False) as file:  # nothing in it needs pickle
+        assert all(file[name].dtype.kind in "fU" for name in file)
+
+
+@pytest.mark.parametrize("name", ["top", "norm"])
+def test_other_weights_are_refused_by_name(patterns, tmp_path, name):
+    other = build()
+    weight = other.get_layer(name).weights[-1]
+    weight.assign(weight + 1e-3)
+    with pytest.raises(ModelError, match=f"'{name}' differ"):
+        Patterns.load(patterns.save(tmp_path / "mine"), other)
+
+
+def test_other_models_are_refused(patterns, tmp_path):
+    path = patterns.save(tmp_path / "mine")
+    other = keras.Sequential([keras.Input((6, 6, 2)), layers.Conv2D(4, 3, name="first")])
+    with pytest.raises(ModelError, match="'base/conv', which this model"):
+        Patterns.load(path, other)
+    model = build()
+    longer = keras.Sequential([model, layers.Dense(2, name="more")])
+    with pytest.raises(ModelError, match="another model"):
+        Patterns.load(path, longer)
+
+
+def test_damaged_and_foreign_files(model, patterns, tmp_path):
+    whole = patterns.save(tmp_path / "mine").read_bytes()
+    sums = PatternComputer(model).partial_fit(X).save(tmp_path / "sums")
+    np.savez(tmp_path / "foreign.npz", x=np.zeros(3))
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    (tmp_path / "pickle.npz").write_bytes(pickle.dumps({"a": 1}))
+    (tmp_path / "empty.npz").write_bytes(b"")
+    (tmp_path / "list.npz").write_bytes(b"[1, 2]")
+    for share in (0.1, 0.5, 0.99):
+        (tmp_path / f"cut{share}.npz").write_bytes(whole[: int(len(whole) * share)])
+    spoilt = bytearray(whole)
+    spoilt[len(whole) // 2] ^= 255
+    (tmp_path / "spoilt.npz").write_bytes(spoilt)
+    with pytest.raises(UnreadableFileError, match="expected patterns, received 'sums of a fit"):
+        Patterns.load(sums, model)
+    with pytest.raises(UnreadableFileError, match="no such file"):
+        Patterns.load(tmp_path / "none.npz", model)
+    for path in sorted(tmp_path.iterdir()):
+        if path.name not in ("mine.npz", "sums.npz"):
+            with pytest.raises(UnreadableFileError, match="damaged or something else"):
+                Patterns.load(path, model)
+
+
+def test_unwritable_places(patterns, tmp_path):
+    with pytest.raises(OutputPathError, match="Check the folder"):
+        patterns.save(tmp_path / "none" / "mine")
