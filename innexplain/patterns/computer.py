@@ -205,7 +205,7 @@ class PatternComputer:
         if not isinstance(other, PatternComputer) or self._notes() != other._notes():
             raise ArgumentError(
                 "merge needs two computers of one model, with the same pattern_type and mean_y. Received: "
-                f"{type(other).__name__} of {getattr(other.model, 'name', '?')!r}"
+                f"{type(other).__name__} of {_name_of(other)!r}"
             )
         if other._sums.references is None:
             return self
@@ -259,3 +259,7 @@ def _group_sums(sums: Arrays, site: Site, group: str) -> Arrays:
     )
     joined = merged(one, other, {site.key: site.neurons})
     return {k.rpartition("|")[2]: v for k, v in joined.items()}
+
+
+def _name_of(other: Any) -> str:
+    return str(getattr(getattr(other, "model", None), "name", "no model"))

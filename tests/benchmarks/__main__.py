@@ -3,10 +3,16 @@
 import argparse
 import sys
 
-from tests.benchmarks import estimators, evaluate, faithfulness, speed
+from tests.benchmarks import estimators, evaluate, faithfulness, patterns, speed
 
 # TensorFlow must not be imported in this process: see `subprocesses.py`.
-COMMANDS = {"estimators": estimators, "evaluate": evaluate, "faithfulness": faithfulness, "speed": speed}
+COMMANDS = {
+    "estimators": estimators,
+    "evaluate": evaluate,
+    "faithfulness": faithfulness,
+    "patterns": patterns,
+    "speed": speed,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
