@@ -90,7 +90,7 @@ def bars(
         InputError: there is nothing to draw, or an array is not (groups,).
 
     >>> figure = bars({"S_w": [0.2, 0.3], "S_a": [0.8, 0.9]}, ["conv", "dense"], ylabel="rho")
-    >>> [bar.get_height() for bar in figure.axes[0].containers[1]]
+    >>> [float(bar.get_height()) for bar in figure.axes[0].containers[1]]
     [0.8, 0.9]
     """
     from matplotlib.figure import Figure

@@ -170,7 +170,7 @@ class Two(keras.Model):
         return self.head(hidden), hidden
 
 
-@pytest.mark.parametrize("output", [0, 1, -1])
+@pytest.mark.parametrize("output", [0, 1])
 def test_subclassed_model_with_dict_inputs_and_two_outputs(output):
     model = Two()
     x = {key: rng(i).normal(size=(3, 4)).astype("float32") for i, key in enumerate("pq")}
@@ -184,7 +184,7 @@ def test_subclassed_model_with_two_outputs_asks_which_one():
     model = Two()
     x = {key: rng(i).normal(size=(3, 4)).astype("float32") for i, key in enumerate("pq")}
     model(x)
-    for output in (None, 2):
+    for output in (None, 2, -1):
         with pytest.raises(innexplain.errors.ArgumentError, match=rf"2 output.*output=.*0 and 1.*{output}"):
             create("gradient", model, output=output).analyze(x)
 
