@@ -60,6 +60,7 @@ class PatternComputer:
 
     Example:
         >>> import keras, numpy
+        >>> from innexplain.patterns import PatternComputer
         >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="relu")])
         >>> x = numpy.random.default_rng(0).normal(size=(100, 4))
         >>> patterns = PatternComputer(model).fit(x, progress=False)
@@ -159,13 +160,13 @@ class PatternComputer:
         Raises:
             InputError: nothing was added.
         """
-        sums = self._sums.read()
         if self._sums.references is None:
             raise InputError("There is nothing to make patterns of: no batch was added. Call fit(dataset).")
         arrays: dict[str, dict[str, np.ndarray]] = {}
         silent: dict[str, dict[str, int]] = {}
         for site in self.sites:
             kernel, _ = self.weights(site)
+            sums = self._sums.read(f"{site.key}|")  # site by site: they are larger than the weights
             found = {t: self._pattern(site, t, kernel, sums) for t in self.pattern_types}
             arrays[site.key] = found
             silent[site.key] = {

@@ -42,6 +42,7 @@ def S_x(x: np.ndarray, neurons: Weights) -> np.ndarray:
     """The identity estimator `S(x) = x`: everything is signal; (samples, inputs, neurons).
 
     >>> import numpy as np
+    >>> from innexplain.patterns import S_x, Weights
     >>> one = Weights(np.array([[1.0], [-1.0]]), np.zeros(1), {})
     >>> S_x(np.array([[3.0, 1.0]]), one)[..., 0].tolist()
     [[3.0, 1.0]]
@@ -53,6 +54,7 @@ def S_w(x: np.ndarray, neurons: Weights) -> np.ndarray:
     """The filter-based estimator `S(x) = w / (w^T w) w^T x`; (samples, inputs, neurons).
 
     >>> import numpy as np
+    >>> from innexplain.patterns import S_w, Weights
     >>> one = Weights(np.array([[1.0], [-1.0]]), np.zeros(1), {})
     >>> S_w(np.array([[3.0, 1.0]]), one)[..., 0].tolist()
     [[1.0, -1.0]]
@@ -65,6 +67,7 @@ def S_a(x: np.ndarray, neurons: Weights) -> np.ndarray:
     """The linear estimator `S(x) = a w^T x`, with `a = cov[x, y] / var[y]`; (samples, inputs, neurons).
 
     >>> import numpy as np
+    >>> from innexplain.patterns import S_a, Weights
     >>> one = Weights(np.array([[1.0], [-1.0]]), np.zeros(1), {"linear": np.array([[1.0], [0.0]])})
     >>> S_a(np.array([[3.0, 1.0]]), one)[..., 0].tolist()
     [[2.0, 0.0]]
@@ -77,6 +80,7 @@ def S_a_two_component(x: np.ndarray, neurons: Weights) -> np.ndarray:
     """The two-component estimator `S(x) = a+ w^T x` where `w^T x + b > 0`, else `a- w^T x`.
 
     >>> import numpy as np
+    >>> from innexplain.patterns import S_a_two_component, Weights
     >>> fitted = {"relu": np.array([[1.0], [0.0]]), "relu.negative": np.array([[0.0], [-1.0]])}
     >>> one = Weights(np.array([[1.0], [-1.0]]), np.zeros(1), fitted)
     >>> S_a_two_component(np.array([[3.0, 1.0], [1.0, 3.0]]), one)[..., 0].tolist()

@@ -30,12 +30,14 @@ def pattern(sums: Arrays, neurons: Neurons, kernel: np.ndarray, mean_y: np.ndarr
     own_mean = sums["y"] / n  # about c, as all that follows
     mean = own_mean if mean_y is None else mean_y - sums["c"]
     wide_n, wide_mean = (neurons.along_kernel(v, rank) for v in (n, mean))
-    covariance = sums["xy"] / wide_n - sums["x"] / wide_n * wide_mean
+    covariance = sums["xy"] / wide_n
+    covariance -= sums["x"] * (wide_mean / wide_n)
     divisor = neurons.sum_weights(kernel * covariance)
     square = sums["yy"] / n + (own_mean + sums["c"]) ** 2
     fires = (sums["n"] > 0) & (np.abs(divisor) > _NO_VARIANCE * square)
     scale = np.where(fires, 1 / np.where(fires, divisor, 1.0), 0.0)
-    return covariance * neurons.along_kernel(scale, rank)
+    covariance *= neurons.along_kernel(scale, rank)
+    return covariance
 
 
 def merged(one: Arrays, other: Arrays, neurons: dict[str, Neurons]) -> Arrays:

@@ -16,7 +16,7 @@ from keras import ops
 
 from innexplain.graph.inputs import flatten_inputs
 from innexplain.graph.step import Graph, Step
-from innexplain.numerics import cast_like, vjp, widen
+from innexplain.numerics import cast_like, late, vjp, widen
 from innexplain.patterns.sites import Site
 
 __all__ = ["GROUPS", "Sums"]
@@ -115,11 +115,11 @@ class Sums:
     def _reduce(self, value: Any) -> np.ndarray:
         return np.asarray(self.strategy.reduce("SUM", value, axis=None), "float64")
 
-    def read(self) -> Arrays:
-        """The sums over all replicas, and the references."""
-        found = {k: self._total(v) for k, v in self.variables.items()}
-        references = self.references or {}
-        return {**found, **{f"{k}|c": v for k, v in references.items()}}
+    def read(self, start: str = "") -> Arrays:
+        """The sums over all replicas, and the references; of names with a certain start, or all."""
+        found = {k: self._total(v) for k, v in self.variables.items() if k.startswith(start)}
+        references = {f"{k}|c": v for k, v in (self.references or {}).items()}
+        return {**found, **{k: v for k, v in references.items() if k.startswith(start)}}
 
     def _total(self, variable: Any) -> np.ndarray:
         if self.several:
@@ -147,6 +147,7 @@ class Sums:
     def _gather_batch(self, rows: Sequence[Tensor], references: dict[str, Tensor]) -> None:
         rows, present = self._never_none(rows)
         self.variables[_SAMPLES].assign_add(ops.sum(ops.cast(present, "float64")))
+        last = None
         for site, step, x, z, gate in self._at_work(rows):
             rank, here = len(z.shape), _along_samples(present, z)
             (_,), pull = _by_kernel(step, x)
@@ -157,7 +158,9 @@ class Sums:
                 for name, value in (("n", mask), ("y", v), ("yy", v * v)):
                     self._add(site, group, name, site.neurons.sum_positions(value))
                 for name, value in (("x", mask), ("xy", v)):
-                    self._add(site, group, name, pull([value])[0])
+                    # One after the other: each is as large as the kernel.
+                    last = pull([value if last is None else late(value, last)])[0]
+                    self._add(site, group, name, last)
             self._add(site, "every", "n", site.neurons.sum_positions(ops.ones_like(z) * here))
             self._add(site, "every", "y", site.neurons.sum_positions(z * here))
 
