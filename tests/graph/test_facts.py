@@ -10,13 +10,16 @@ from keras import layers, ops
 from innexplain.graph.canonical import canonical
 from innexplain.graph.trace import trace
 
+ACTIVATIONS = (
+    "relu", "tanh", "gelu", "silu", "elu", "selu", "celu", "mish", "softsign", "hard_silu", "hard_tanh",
+    "leaky_relu", "relu6", "sigmoid", "softplus", "hard_sigmoid", "exponential", "squareplus",
+    "soft_shrink", "hard_shrink", "tanh_shrink", "softmax",
+)  # fmt: skip
+
 # Each is tried on numbers around zero: the fact must agree with what the step computes.
 STEPS = {
-    **{name: layers.Activation(name) for name in (
-        "relu", "tanh", "gelu", "silu", "elu", "selu", "celu", "mish", "softsign", "hard_silu", "hard_tanh",
-        "leaky_relu", "relu6", "sigmoid", "softplus", "hard_sigmoid", "exponential", "squareplus",
-        "soft_shrink", "hard_shrink", "tanh_shrink", "softmax",
-    )},
+    # Older versions of Keras have fewer.
+    **{name: layers.Activation(name) for name in ACTIVATIONS if hasattr(keras.activations, name)},
     "thresholded": layers.ReLU(threshold=0.3),
     "leaky_thresholded": layers.ReLU(negative_slope=0.5, threshold=0.3),
     "nested": layers.Activation(layers.ReLU(negative_slope=0.5, threshold=0.3)),
