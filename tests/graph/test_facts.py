@@ -26,7 +26,7 @@ STEPS = {
     "prelu": layers.PReLU(alpha_initializer="ones"),
     "scaled": layers.Rescaling(0.5),
     "shifted": layers.Rescaling(0.5, 0.1),
-    "normalised": layers.Normalization(mean=0.5, variance=2.0),
+    "normalised": layers.Normalization(axis=None, mean=0.5, variance=2.0),
     "layer_norm": layers.LayerNormalization(beta_initializer="ones"),
     "unit_norm": layers.UnitNormalization(),
     "negative": lambda x: -x,

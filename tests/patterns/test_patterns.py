@@ -103,7 +103,7 @@ def test_other_models_are_refused(patterns, tmp_path):
     with pytest.raises(ModelError, match="'base/conv', which this model"):
         Patterns.load(path, other)
     model = build()
-    longer = keras.Sequential([model, layers.Dense(2, name="more")])
+    longer = keras.Sequential([keras.Input(X.shape[1:]), model, layers.Dense(2, name="more")])
     with pytest.raises(ModelError, match="another model"):
         Patterns.load(path, longer)
 
