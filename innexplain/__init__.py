@@ -14,6 +14,7 @@ from innexplain import errors
 if TYPE_CHECKING:
     from innexplain.analyzers import (
         Analyzer,
+        ClearMaps,
         IntegratedGradients,
         SmoothGrad,
         analyzer_names,
@@ -32,6 +33,7 @@ _HOMES = {
     **dict.fromkeys(
         (
             "Analyzer",
+            "ClearMaps",
             "IntegratedGradients",
             "SmoothGrad",
             "analyzer_names",
@@ -47,6 +49,7 @@ _HOMES = {
 
 __all__ = [
     "Analyzer",
+    "ClearMaps",
     "Comparison",
     "IntegratedGradients",
     "SmoothGrad",

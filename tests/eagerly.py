@@ -12,8 +12,7 @@ from innexplain.backward import BackwardModel
 
 
 def _run(self: BackwardModel, what: str, x: Any, target: np.ndarray, slots: Any = ()) -> dict[str, Any]:
-    more = (slots,) if what == "recorded" else ()
-    answer = getattr(self, what)([tf.constant(a) for a in x], tf.constant(target), *more)
+    answer = self.method(what, slots)([tf.constant(a) for a in x], tf.constant(target))
     return tf.nest.map_structure(lambda t: t.numpy(), answer)
 
 

@@ -12,13 +12,14 @@ import keras
 import numpy as np
 
 from innexplain.analyzers.core import Core, Request, Result, Rows, total
+from innexplain.arguments import check_count
 from innexplain.composites import Assignment
 from innexplain.errors import ArgumentError, InnexplainWarning, InputError
 from innexplain.graph.inputs import batches_of, is_dataset
 from innexplain.numerics import narrow
 from innexplain.rules import ReLURule
 
-__all__ = ["Analyzer", "chunks"]
+__all__ = ["Analyzer", "chunks", "float_dtype", "join_batches"]
 
 
 class Analyzer(ABC):
@@ -113,7 +114,7 @@ class Analyzer(ABC):
             >>> analyzer.analyze(numpy.ones((2, 4))).shape
             (2, 4)
         """
-        _check_batch_size(batch_size)
+        check_count("batch_size", batch_size)
         kept = self._slots(return_layers)
         detailed = bool(return_info or kept)
         request = Request(batch_size, record=tuple(kept.values()) if detailed else None)
@@ -187,13 +188,13 @@ class Analyzer(ABC):
         shape = self.core.output_shape(self.core.read(batch)[0])
         if self.core.target.per_sample(selection, shape) and len(selection) != done:
             _wrong_length(selection, str(done))
-        return _join(answers), _join(infos)
+        return join_batches(answers), join_batches(infos)
 
     def _mirror(self, result: Result, index: int, leaf: Any, n: int) -> np.ndarray:
         """The answer for one model input, from the maps of the entries that belong to it."""
         entries = self.core.explained
         maps = [m for m, e in zip(result.maps, entries, strict=True) if e.origin == index]
-        dtype = _float_dtype(leaf)
+        dtype = float_dtype(leaf)
         if not maps:  # a boolean mask: nothing to attribute to
             return np.zeros(np.shape(leaf), dtype)
         if any(e.embedding is not None for e in entries if e.origin == index):
@@ -225,12 +226,8 @@ def _wrong_length(selection: Any, samples: str) -> None:
     )
 
 
-def _check_batch_size(batch_size: Any) -> None:
-    if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
-        raise ArgumentError(f"batch_size must be an int of at least 1. Received: {batch_size!r}")
-
-
-def _float_dtype(leaf: Any) -> np.dtype:
+def float_dtype(leaf: Any) -> np.dtype:
+    """The dtype of the answer for an input."""
     dtype = np.asarray(leaf).dtype
     return dtype if dtype.kind == "f" else np.dtype("float32")
 
@@ -248,7 +245,7 @@ def _info(result: Result) -> dict[str, Any]:
     }
 
 
-def _join(batches: list[Any]) -> Any:
+def join_batches(batches: list[Any]) -> Any:
     """Arrays of successive batches in any structure as one."""
     try:
         return keras.tree.map_structure(

@@ -89,10 +89,10 @@ def check_model(model: Any, name: str, **kwargs: Any) -> Check:
 
 def _check(model: Any, name: str, kwargs: dict[str, Any]) -> Check:
     try:
-        core = build(name, model, kwargs, check_only=True).core
+        analyzer = build(name, model, kwargs, check_only=True)
     except (GraphError, UnsupportedLayerError) as error:
         return Check(name, (), str(error))
-    rows = tuple(_row(a) for a in core.assignments)
+    core, rows = analyzer.core, tuple(_row(a) for a in analyzer.assignments)
     try:
         if core.composite is not None:
             core.composite.require(core.assignments)

@@ -65,14 +65,15 @@ class Result:
         score: the explained score.
         neuron: the explained neuron, -1 where there is no single one.
         gap: score minus what the attribution should sum to, for methods with such a promise.
-        details: what a recorded pass tells besides: `sums` and `absorbed` by step, `layers` by slot.
+        details: what a recorded pass tells besides: `sums` and `absorbed` by step, `layers` by slot;
+            a sweep over classes `classes`, `predicted` and `best`, see `ClassSweeps.sweeps`.
     """
 
     maps: Rows
     score: np.ndarray
     neuron: np.ndarray
     gap: np.ndarray | None = None
-    details: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
 
     @staticmethod
     def join(parts: list[Result]) -> Result:

@@ -36,7 +36,9 @@ class PatternAnalyzer(BackwardAnalyzer):
         name: `"pattern.net"` or `"pattern.attribution"`.
         patterns: fitted for this model, if there are any.
         estimator: one of `ESTIMATORS`.
-        head: `"two-component"` or `"linear"`, which takes a for layers without a ReLU behind them.
+        head: `"two-component"` or `"linear"`, which takes a for layers without a ReLU behind them.  Two
+            components need a-; where patterns were fitted without, a+ stands in for it, also at outputs
+            that are not above zero, and nothing is said.
     """
 
     def __init__(

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from innexplain.analyzers import backward
 from innexplain.analyzers.base import Analyzer
 from innexplain.analyzers.baselines import Input, Random
+from innexplain.analyzers.clear import DECONVOLUTION, clear
 from innexplain.analyzers.core import Options
 from innexplain.analyzers.lrp import LRP_METHODS
 from innexplain.analyzers.pattern import PATTERN_METHODS
@@ -52,6 +53,22 @@ def _same_model(analyzer: Analyzer, model: Any, options: Options) -> None:
         )
 
 
+def _clear(model: Any, options: Options, *, response: Any = DECONVOLUTION, **own: Any) -> Analyzer:
+    """`clear`, with the analyzer behind the class maps made if it is given by name."""
+    if isinstance(response, Analyzer):
+        _same_model(response, model, replace(options, neuron_selection_mode="max_activation"))
+    elif response != DECONVOLUTION:
+        if not isinstance(response, str) or response not in _REGISTRY:
+            raise UnknownNameError(
+                f"response must be {DECONVOLUTION!r}, the name of an analyzer, or an analyzer."
+                f"{nearest(response, (DECONVOLUTION, *_REGISTRY))} Received: response={response!r}"
+            )
+        response = _build(response, model, options, {})
+    return clear(model, options, response=response, **own)
+
+
+add_keywords(_clear, clear, skip=("model", "options", "response"))
+
 _REGISTRY: dict[str, Builder] = {
     "input": Input,
     "random": Random,
@@ -64,6 +81,7 @@ _REGISTRY: dict[str, Builder] = {
     "guided_backprop": backward.guided_backprop,
     **LRP_METHODS,
     **PATTERN_METHODS,
+    "clear": _clear,
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -17,6 +17,7 @@ from innexplain.composites import Assignment
 from innexplain.errors import ArgumentError, InnexplainError, InputError
 from innexplain.graph.canonical import Canonical
 from innexplain.graph.step import Graph
+from innexplain.graph.view import forward_values
 from innexplain.numerics import positive, vjp, widen
 from innexplain.rules import Rule
 from innexplain.targets import Target
@@ -79,7 +80,7 @@ class BackwardModel(keras.Model):
             pullbacks = [layer.forward(values) for layer in self.backward_layers]
             output = values[self.canonical.exit.slot]
             score, neuron, seed = self._seed(output, target)
-            relevance = self._fold(pullbacks, values, seed, record)
+            relevance = self.fold(pullbacks, values, {self.canonical.exit.slot: seed}, record)
         return {
             "relevance": [relevance[e.slot] for e in entries if e.explained],
             "score": score,
@@ -88,12 +89,7 @@ class BackwardModel(keras.Model):
 
     def score(self, x: Sequence[Tensor], target: Tensor) -> dict[str, Any]:
         """The score and the explained neuron alone, without a backward pass."""
-        graph = self.canonical.graph
-        with keras.StatelessScope():
-            values = {e.slot: v for e, v in zip(graph.entries, x, strict=True)}
-            for step in graph.steps:
-                outputs = step.function(*[values[slot] for slot in step.inputs])
-                values.update(zip(step.outputs, outputs, strict=True))
+        values = forward_values(self.canonical.graph, x)
         output = widen(values[self.canonical.exit.slot])
         score, neuron = self.target.score(output, target)
         return {"score": score, "neuron": neuron}
@@ -113,7 +109,7 @@ class BackwardModel(keras.Model):
     def run(
         self, what: str, x: Sequence[np.ndarray], target: np.ndarray, slots: tuple[int, ...] = ()
     ) -> dict[str, Any]:
-        """Run `"call"`, `"score"` or `"recorded"` compiled, arrays in and arrays out.
+        """Run `"call"`, `"score"`, `"recorded"` or what a subclass adds compiled, arrays in and arrays out.
 
         The number of rows is left open in the compiled function, so that a last, smaller batch does not
         compile again.
@@ -135,14 +131,18 @@ class BackwardModel(keras.Model):
     def _compile(self, what: str, arrays: Sequence[np.ndarray], slots: tuple[int, ...]) -> Any:
         batch = None if fixed_batch(self.canonical.graph) is None else arrays[0].shape[0]
         specs = [tf.TensorSpec((batch, *a.shape[1:]), a.dtype) for a in arrays]
-        methods = {"call": self.call, "score": self.score}
-        method = methods.get(what, lambda x, target: self.recorded(x, target, slots))
+        method = self.method(what, slots)
 
         def function(*tensors: Tensor) -> dict[str, Any]:
             self.traces += 1
             return method(tensors[:-1], tensors[-1])
 
         return tf.function(function, autograph=False).get_concrete_function(*specs)
+
+    def method(self, what: str, slots: tuple[int, ...]) -> Callable[[Sequence[Tensor], Tensor], Any]:
+        """What `run` compiles for a name."""
+        methods = {"call": self.call, "score": self.score}
+        return methods.get(what, lambda x, target: self.recorded(x, target, slots))
 
     def _seed(self, output: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         output = widen(output)
@@ -164,14 +164,22 @@ class BackwardModel(keras.Model):
             seed = seed * output
         return score, neuron[0], positive(seed) if self.seed == "positive_score" else seed
 
-    def _fold(
+    def fold(
         self,
         pullbacks: Sequence[Any],
         values: dict[int, Tensor],
-        seed: Tensor,
-        record: Record | None,
+        seeds: dict[int, Tensor],
+        record: Record | None = None,
     ) -> dict[int, Tensor]:
-        relevance = {self.canonical.exit.slot: seed}
+        """Go backwards from relevance at some slots; that of the entries is among what is returned.
+
+        Args:
+            pullbacks: one a backward layer, `None` where nothing goes through.
+            values: the tensors of the forward pass, by slot.
+            seeds: what relevance starts from, by slot.
+            record: filled with what happens in between, if given.
+        """
+        relevance = dict(seeds)
         for layer, pullback in zip(reversed(self.backward_layers), reversed(pullbacks), strict=True):
             if pullback is not None:
                 layer.backward(pullback, relevance, values, record)

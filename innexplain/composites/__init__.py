@@ -19,7 +19,13 @@ from innexplain.composites.predicates import (
     path_starts,
     type_is,
 )
-from innexplain.composites.presets import DECONVNET, GRADIENT, GUIDED_BACKPROP, pattern_composite
+from innexplain.composites.presets import (
+    DECONVNET,
+    GRADIENT,
+    GUIDED_BACKPROP,
+    clear_composite,
+    pattern_composite,
+)
 from innexplain.composites.registering import register_rule, unregister_rule
 
 __all__ = [
@@ -32,6 +38,7 @@ __all__ = [
     "Placement",
     "Refuse",
     "Row",
+    "clear_composite",
     "dense_and_rest",
     "everywhere",
     "index_between",

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from innexplain.composites.composite import Composite, Refuse, Row
 from innexplain.composites.predicates import kind_is
 from innexplain.graph import kinds
-from innexplain.rules import DeconvReLU, Gradient, GuidedReLU, ReLURule, Rule
+from innexplain.rules import DeconvReLU, Gradient, GuidedReLU, Pass, ReLURule, Rule
 
-__all__ = ["DECONVNET", "GRADIENT", "GUIDED_BACKPROP", "NO_DERIVATIVE", "pattern_composite"]
+__all__ = [
+    "DECONVNET", "GRADIENT", "GUIDED_BACKPROP", "NO_DERIVATIVE", "clear_composite", "pattern_composite",
+]  # fmt: skip
 
 _DIFFERENTIABLE = (
     kinds.KERNEL, kinds.SUM, kinds.PRODUCT, kinds.MEAN, kinds.WINNER, kinds.ROUTE, kinds.SCALE,
@@ -60,6 +62,16 @@ def pattern_composite(name: str, linear: Sequence[Row]) -> Composite:
     """
     rows = (*linear, *_rows(Gradient()))
     return Composite(name, rows, named=GRADIENT.named, seed="score", folded=True)
+
+
+def clear_composite(rectify: bool) -> Composite:
+    """CLEAR's projection: transposed filters and max-pool switches, nothing else.
+
+    Args:
+        rectify: whether ReLUs rectify what goes back, as those of the deconvnet; else they let it pass.
+    """
+    relu = DeconvReLU() if rectify else Pass()
+    return Composite("clear", _rows(relu), named={"gradient": Gradient(), "relu": relu})
 
 
 DECONVNET = _signal("deconvnet", DeconvReLU())

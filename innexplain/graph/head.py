@@ -7,10 +7,10 @@ from dataclasses import replace
 from innexplain.graph.kinds import ACTIVATION, ROUTE, activation_name
 from innexplain.graph.step import Exit, Graph, Step
 
-__all__ = ["find_head", "head_name", "mark_head", "strip_head", "strip_output"]
+__all__ = ["ONE_TO_ONE", "find_head", "head_name", "mark_head", "strip_head", "strip_output"]
 
-# Operations that only rearrange what a softmax gives, so that it is still the last non-linearity.
-_TRANSPARENT = (
+#: Operations that only rearrange what they are given, in order where one axis is longer than 1.
+ONE_TO_ONE = (
     "Reshape", "Flatten", "Permute", "Identity", "Dropout", "Activation", "Squeeze", "ExpandDims",
     "Transpose", "Cast", "InputLayer", "ActivityRegularization",
 )  # fmt: skip
@@ -32,7 +32,7 @@ def _tail(graph: Graph, slot: int) -> list[Step]:
     producers = graph.producers()
     step, tail = producers.get(slot), []
     while step is not None and head_name(step) is None:
-        if step.type_name not in _TRANSPARENT or step.kind != ROUTE or len(step.inputs) != 1:
+        if step.type_name not in ONE_TO_ONE or step.kind != ROUTE or len(step.inputs) != 1:
             return []
         tail.append(step)
         step = producers.get(step.inputs[0])

@@ -13,9 +13,15 @@ from keras import ops, tree
 from innexplain.errors import InputError
 from innexplain.graph.step import Entry, Graph
 
-__all__ = ["batches_of", "check_arrays", "flatten_inputs", "is_dataset", "rows_of"]
+__all__ = ["NO_LABELS", "batches_of", "check_arrays", "flatten_inputs", "is_dataset", "rows_of"]
 
 Repack = Callable[[list[Any]], Any]
+
+#: For messages on tuples and lists in which there may be labels.
+NO_LABELS = (
+    "Labels have no place among the inputs: leave them out, or give a data set of batches that are tuples "
+    "(x, y)."
+)
 
 
 def is_dataset(x: Any) -> bool:
@@ -87,9 +93,10 @@ def _from_dict(x: dict[str, Any], names: list[str]) -> tuple[list[Any], Repack]:
 
 def _wrong_number(received: int, names: list[str]) -> str:
     stack = " Stack samples into one array with numpy.stack." if len(names) == 1 else ""
+    labels = f" {NO_LABELS}" if received > len(names) else ""
     return (
         f"The model takes {len(names)} input(s) {names}: give an array, or a list, tuple or dict with "
-        f"one array an input. Received: {received}.{stack}"
+        f"one array an input. Received: {received}.{stack}{labels}"
     )
 
 
@@ -116,7 +123,8 @@ def _as_array(leaf: Any, entry: Entry) -> np.ndarray:
     try:
         array = np.asarray(leaf)
     except (TypeError, ValueError) as error:
-        raise InputError(f"{where} must be an array. Received: {type(leaf).__name__}") from error
+        labels = f". {NO_LABELS}" if isinstance(leaf, tuple) else ""
+        raise InputError(f"{where} must be an array. Received: {type(leaf).__name__}{labels}") from error
     if entry.value.dtype == "string":
         return array
     if array.dtype.kind not in "fiub" and array.dtype.name != "bfloat16":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -13,17 +14,23 @@ from innexplain.graph.head import find_head, strip_output
 from innexplain.graph.step import Graph
 from innexplain.graph.trace import trace
 
-__all__ = ["ModelView", "model_wo_softmax", "run_forward"]
+__all__ = ["ModelView", "forward_values", "model_wo_softmax", "run_forward"]
 
 Tensor = Any
 
 
-def run_forward(graph: Graph, inputs: list[Tensor]) -> list[Tensor]:
-    """Run a graph forwards: one tensor an entry in, one an exit out."""
+def forward_values(graph: Graph, inputs: Sequence[Tensor]) -> dict[int, Tensor]:
+    """Run a graph forwards: one tensor an entry in, every tensor out, by slot."""
     values = {entry.slot: x for entry, x in zip(graph.entries, inputs, strict=True)}
     with keras.StatelessScope():
         for step in graph.steps:
             values.update(zip(step.outputs, step.function(*[values[s] for s in step.inputs]), strict=True))
+    return values
+
+
+def run_forward(graph: Graph, inputs: Sequence[Tensor]) -> list[Tensor]:
+    """Run a graph forwards: one tensor an entry in, one an exit out."""
+    values = forward_values(graph, inputs)
     return [values[exit_.slot] for exit_ in graph.exits]
 
 

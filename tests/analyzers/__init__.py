@@ -41,6 +41,10 @@ CALLS_ONLY = (
     *("input", "random", "gradient", "sensitivity"),
     *("input_t_gradient", "integrated_gradients", "smoothgrad"),
 )
+# These give one number a location: there is no channel axis in their maps.
+SPATIAL = ("sensitivity", "clear")
+# These compare classes: other modes than "max_activation" and "index", and one unit, are refused.
+OF_CLASSES = ("clear",)
 # What keeps a test short: the number of steps is no part of a contract.
 FEW = {
     "integrated_gradients": {"steps": 5},

@@ -14,6 +14,7 @@ from tests.zoo.models import MODELS
 from . import (
     EACH,
     SEEDED,
+    SPATIAL,
     assert_alike,
     create,
     create_or_refuse,
@@ -142,14 +143,14 @@ def test_one_input_in_a_list_or_dict():
 @pytest.mark.parametrize("rank", [3, 5])  # 2: the model above, 4: the next one
 @each_analyzer
 def test_rank(name, rank):
-    """A map has the shape of x; sensitivity drops the channels, where there are any."""
+    """A map has the shape of x; spatial methods drop the channels, where there are any."""
     d = f"{rank - 2}D"
     x = keras.Input((4,) * (rank - 2) + (2,))
     y = getattr(L, f"Conv{d}")(3, 2, activation="relu")(x)
     model = positive(keras.Model(x, L.Dense(2)(getattr(L, f"GlobalAveragePooling{d}")()(y))), 2)
     data = rng(rank).normal(size=(2, *x.shape[1:])).astype("float32")
     maps = create(name, model).analyze(data)
-    assert maps.shape == (data.shape[:-1] if name == "sensitivity" else data.shape)
+    assert maps.shape == (data.shape[:-1] if name in SPATIAL else data.shape)
     assert np.isfinite(maps).all()
     assert np.any(maps.reshape(2, -1), axis=1).all()
 

@@ -8,11 +8,12 @@ from keras import layers as L
 from keras import ops
 
 import innexplain
-from innexplain.errors import ArgumentError, HeadError
+from innexplain.errors import ArgumentError, HeadError, ModelError
 from tests.zoo import randomise
 from tests.zoo.models import MODELS
 
 from . import (
+    OF_CLASSES,
     assert_alike,
     assert_different,
     create,
@@ -56,6 +57,14 @@ def check_modes(name, output, modes):
     assert [np.shape(m) for m in rows[0]] == [(4, 4), (4, 3)]
     each = [np.stack([rows[k][j][i] for i, k in enumerate(mixed)]) for j in (0, 1)]
     assert_alike(index.analyze(X, list(mixed)), each)
+    if name in OF_CLASSES:
+        assert_alike(
+            make("max_activation").analyze(X), [np.max(column, axis=0) for column in zip(*rows, strict=True)]
+        )
+        for mode in {"weights", "all"}.intersection(modes):
+            with pytest.raises(ArgumentError, match=f"single classes.*{mode}"):
+                make(mode)
+        return
     if "max_activation" in modes:
         maps, info = make("max_activation").analyze(X, return_info=True)
         assert_alike(maps, index.analyze(X, logits.argmax(-1)))
@@ -152,6 +161,10 @@ def binary():
 def test_one_sigmoid_unit_stands_for_two_classes(name):
     """Class 0 is the opposite of class 1: its score and, for methods linear in it, its map."""
     model, x, z = binary()
+    if name in OF_CLASSES:  # with z and -z, the responses of both classes would be the same
+        with pytest.raises(ModelError, match="holds one number"):
+            create(name, model)
+        return
     analyzer = create(name, model, neuron_selection_mode="index")
     (yes, info_yes), (no, info_no) = (analyzer.analyze(x, k, return_info=True) for k in (1, 0))
     np.testing.assert_allclose(info_yes["score"], z, rtol=1e-5)

@@ -46,7 +46,9 @@ CANNOT_BE_SEEN = {"Lambda", "MelSpectrogram", "STFTSpectrogram", "SpectralNormal
 REFUSED = {
     **dict.fromkeys(BASELINES, TEXT),
     **dict.fromkeys(GRADIENTS, TEXT | NO_DERIVATIVE),
-    **dict.fromkeys(SIGNALS + PATTERNS, TEXT | NO_DERIVATIVE | OTHER_NON_LINEARITY | CANNOT_BE_SEEN),
+    **dict.fromkeys(
+        (*SIGNALS, *PATTERNS, "clear"), TEXT | NO_DERIVATIVE | OTHER_NON_LINEARITY | CANNOT_BE_SEEN
+    ),
 }
 
 CASES = {getattr(L, case.name): case for case in reversed(layer_cases())}  # each class under one name

@@ -60,7 +60,7 @@ def test_network_is_explained(network: str, name: str, shared_data: Path) -> Non
     analyzer = innexplain.create_analyzer(name, model, **FEW.get(name, {}))
     with eagerly():
         answer, info = analyzer.analyze(x, return_info=True)
-    assert answer.shape == (x.shape[:-1] if name == "sensitivity" else x.shape)
+    assert answer.shape == (x.shape[:-1] if name in ("sensitivity", "clear") else x.shape)
     assert np.isfinite(answer).all()
     assert (np.abs(answer).reshape(2, -1).max(axis=1) > 0).all()
     assert all(int(k) in classes for k, classes in zip(info["neuron"], accepted, strict=True))

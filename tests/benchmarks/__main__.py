@@ -3,10 +3,11 @@
 import argparse
 import sys
 
-from tests.benchmarks import estimators, evaluate, faithfulness, patterns, speed
+from tests.benchmarks import clear, estimators, evaluate, faithfulness, patterns, speed
 
 # TensorFlow must not be imported in this process: see `subprocesses.py`.
 COMMANDS = {
+    "clear": clear,
     "estimators": estimators,
     "evaluate": evaluate,
     "faithfulness": faithfulness,
