@@ -51,7 +51,8 @@ def main() -> None:
         for estimator in ESTIMATORS:
             analyzer = innexplain.create_analyzer(method, model, patterns=patterns, estimator=estimator)
             maps[f"{method.removeprefix('pattern.')} {estimator}"] = analyzer.analyze(x)
-    plots.save_figure(plots.gallery(x, maps, columns=len(ESTIMATORS)), "patterns.png")
+    meaning = {name: "signal" for name in maps if name.startswith("net")}
+    plots.save_figure(plots.gallery(x, maps, columns=len(ESTIMATORS), meaning=meaning), "patterns.png")
     print("\nwritten: pattern-quality.png, patterns.png")
 
 

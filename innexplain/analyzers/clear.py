@@ -73,7 +73,12 @@ class Clear(Analyzer):
     def rows_per_sample(self) -> int:  # type: ignore[override]
         """Rows of model calls that one sample costs."""
         own = 1 if self.analyzer is None else self.analyzer.rows_per_sample
-        return own * (self.top_k if isinstance(self.core.target, MaxActivation) else 1)
+        return own * (1 if self.asked_for_one else self.top_k)
+
+    @property
+    def asked_for_one(self) -> bool:
+        """Whether `analyze` gives the response of one class, the one asked for, and not the dominant one."""
+        return not isinstance(self.core.target, MaxActivation)
 
     def explain(self, rows: Rows, data: np.ndarray, request: Request) -> Result:
         """Explain rows, see `Analyzer.explain`: the dominant response, or that of the class asked for."""

@@ -63,7 +63,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--region-size", metavar="N", type=whole_number(1),
         help="edge of a region in pixels (default: 9; a tenth of the side for small images)",
     )  # fmt: skip
-    add("--steps", metavar="N", type=whole_number(1), help="regions replaced (default: 100, or all)")
+    add(
+        "--steps", metavar="N", type=whole_number(1),
+        help="regions replaced (default: 100, or all); choose well below their number",
+    )  # fmt: skip
     add("--repeats", metavar="N", type=whole_number(1), default=10, help="draws of noise (default: 10)")
     add("--batch-size", metavar="N", type=whole_number(1), default=32, help="bounds memory (default: 32)")
 

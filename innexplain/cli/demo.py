@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from innexplain import plots
+from innexplain.cli.demo_clear import CLEAR_TEXT, clear_alternative, clear_figure
 from innexplain.cli.demo_network import Digits, load_digits, train
-from innexplain.cli.demo_page import page
-from innexplain.cli.demo_patterns import pattern_figure
+from innexplain.cli.demo_page import comparison_text, page
+from innexplain.cli.demo_patterns import PATTERN_TEXT, pattern_alternative, pattern_figure
 from innexplain.cli.demo_runs import MOST_CASES, Case, Run, explain_with_all, pick_cases
 from innexplain.cli.folders import check_folder, make_folder
 from innexplain.cli.job import Job
@@ -34,6 +35,7 @@ common ones can be believed, and show the result.
 Written to the output folder:
   index.html     a page around the gallery; it needs no network
   gallery.png    digits down, analyzers across
+  clear.png      which class each place speaks for, in digits that are read wrongly
   patterns.png   what the network sees as signal, by four estimators
   comparison/    report.html: which map can be believed, with its pictures and numbers
   digits.keras   the trained network, for `innexplain explain`
@@ -48,6 +50,7 @@ example:
 
 _GOAL = 0.97
 _COMPARED = 40  # digits that the comparison perturbs: enough to tell methods apart in a few seconds
+_STEPS = 16  # pixels of each that are replaced, of 64: with all of them every order would end alike
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -95,10 +98,17 @@ def run(options: argparse.Namespace, job: Job) -> int:
     job.if_interrupted = "the trained network is lost; nothing was written."
     cases = pick_cases(digits, np.asarray(model.predict(digits.test_x, verbose=0)))
     runs = explain_with_all(model, np.stack([case.image for case in cases]), digits.train_x)
-    patterns = pattern_figure(model, digits.train_x, cases)
+    figures = {
+        "clear.png": (CLEAR_TEXT, clear_figure(model, cases), clear_alternative(cases)),
+        "patterns.png": (
+            PATTERN_TEXT,
+            pattern_figure(model, digits.train_x, cases),
+            pattern_alternative(cases),
+        ),
+    }
     found = _compare(model, digits)
     job.if_interrupted = f"some of the files in {folder} may be missing; those there are complete."
-    _write_all(folder, model, accuracy, cases, runs, found, patterns)
+    _write_all(folder, model, accuracy, cases, runs, found, figures)
     return 0 if reached else 1
 
 
@@ -114,13 +124,18 @@ def _report_accuracy(digits: Digits, accuracy: float) -> bool:
 def _compare(model: Any, digits: Digits) -> Any:
     """Which of the maps can be believed, on digits held out; prints the table."""
     import innexplain
+    from innexplain.comparison import RegionPerturbation
 
     write(f"\nWhich map can be believed? Perturbing {_COMPARED} digits held out")
-    found = innexplain.compare(model, digits.test_x[:_COMPARED], y=digits.test_y[:_COMPARED])
+    evaluators = [RegionPerturbation(steps=_STEPS), "complexity", "completeness"]
+    found = innexplain.compare(
+        model, digits.test_x[:_COMPARED], evaluators=evaluators, y=digits.test_y[:_COMPARED]
+    )
     write(found.table())
     write(
-        "\nAOPC: how far the score falls when the pixels that a map ranks highest are replaced first; a map"
-        "\nis of use if it beats random order. ^ more is better, v less is. Mean +- deviation over digits."
+        f"\nAOPC: how far the score falls while the {_STEPS} pixels, of 64, that a map ranks highest are"
+        "\nreplaced, highest first; a map is of use if it beats random order. ^ more is better, v less is."
+        "\nMean +- deviation over digits."
     )
     return found
 
@@ -132,7 +147,7 @@ def _write_all(
     cases: list[Case],
     runs: list[Run],
     found: Any,
-    patterns: Any,
+    figures: dict[str, tuple[str, Any, str]],
 ) -> None:
     from innexplain.comparison.report import sections
 
@@ -146,28 +161,40 @@ def _write_all(
         pixels = np.rint(case.image[..., 0] * 255).astype(np.uint8)
         plots.save_image(pixels, folder / case.file_name)
     gallery = folder / "gallery.png"
-    figure = plots.gallery(
-        np.stack([case.image for case in cases]),
-        {run.name: run.maps for run in runs if run.maps is not None},
-        _labels(cases, runs),
-        title=f"Why this digit? The network is right on {accuracy:.1%} of the digits held out.",
-    )
-    plots.save_figure(figure, gallery)
-    signal = folder / "patterns.png"
-    plots.save_figure(patterns, signal)
+    plots.save_figure(gallery_figure(accuracy, cases, runs), gallery)
+    told = []
+    for name, (text, figure, shown) in figures.items():
+        told.append((text, plots.save_figure(figure, folder / name).read_bytes(), shown))
     report = found.save(folder / "comparison")
     curves = folder / "comparison" / "curves.png"
-    comparison = "\n".join(["<h2>Which map can be believed?</h2>", *sections(found, {"curves": curves})])
-    text = page(gallery.read_bytes(), accuracy, cases, runs, comparison, signal.read_bytes())
+    comparison = "\n".join([comparison_text(_STEPS), *sections(found, {"curves": curves})])
+    text = page(gallery.read_bytes(), accuracy, cases, runs, comparison, told)
     index = plots.save_text(text, folder / "index.html")
     write(f"\nPage        {index.resolve()}")
     write(f"Gallery     {gallery.resolve()}")
-    write(f"Patterns    {signal.resolve()}")
+    for name in figures:
+        write(f"{name.removesuffix('.png').capitalize():12}{(folder / name).resolve()}")
     write(f"Comparison  {report.resolve()}")
     write(
         "\nNext, on an image file:\n"
         f"  innexplain explain {folder / 'digits.keras'} {folder / cases[0].file_name} "
         f"--preprocess 0-1 --analyzer gradient --output maps"
+    )
+
+
+def gallery_figure(accuracy: float, cases: list[Case], runs: list[Run]) -> Any:
+    """Digits down, analyzers across, with a legend for every sort of map.
+
+    Args:
+        accuracy: On the digits held out, in [0, 1].
+        cases: The digits.
+        runs: What the analyzers did.
+    """
+    return plots.gallery(
+        np.stack([case.image for case in cases]),
+        {run.name: run.maps for run in runs if run.maps is not None},
+        _labels(cases, runs),
+        title=f"Why this digit? The network is right on {accuracy:.1%} of the digits held out.",
     )
 
 

@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from innexplain.cli.demo_patterns import PATTERN_TEXT, pattern_alternative
 from innexplain.cli.demo_runs import HEADER, Case, Run
 from innexplain.plots.html import document, picture, table
 
-__all__ = ["page"]
+__all__ = ["comparison_text", "page"]
 
 _BODY = """<h1>Why this digit?</h1>
 <p>An all-convolutional network learned handwritten digits of 8 by 8 pixels. It is right on
 <strong>{accuracy:.1%}</strong> of the digits that it has never seen. Each row below is one of
 them, each column one way to ask what the decision rests on: <span class="for">red</span> pixels
 speak for the class that the network names, <span class="against">blue</span> ones against it,
-white ones do not matter. {mistakes}</p>
+white ones do not matter. Not all methods tell for and against: the bars at the foot of the
+picture say which show strength alone, and which a signal. {mistakes}</p>
 {gallery}
 {digits}
 {timings}
 <p>The completeness gap is the largest difference between the explained score and what the map
 should sum to; a dash stands for methods that promise no sum. The first call compiles, and fits what
 has to be fitted.</p>
-{patterns}
+{figures}
 {comparison}
 {refusals}"""
 
@@ -34,7 +34,7 @@ def page(
     cases: Sequence[Case],
     runs: Sequence[Run],
     comparison: str = "",
-    patterns: bytes | None = None,
+    figures: Sequence[tuple[str, bytes, str]] = (),
 ) -> str:
     """The whole page.
 
@@ -44,7 +44,7 @@ def page(
         cases: The rows of the gallery.
         runs: What each analyzer did.
         comparison: What evaluators say, as HTML.
-        patterns: The PNG file of signal and attribution.
+        figures: Further pictures: the text above, the PNG file, and what it shows.
     """
     body = _BODY.format(
         accuracy=accuracy,
@@ -54,17 +54,25 @@ def page(
         ),
         digits=table("The digits explained", *_digits(cases)),
         timings=table("The analyzers", HEADER, [run.cells for run in runs]),
-        patterns=_patterns(patterns, cases),
+        figures="\n".join(f"{text}\n{picture(png, shown)}" for text, png, shown in figures),
         comparison=comparison,
         refusals=_refusals(runs),
     )
     return document("innexplain demo: why this digit?", body)
 
 
-def _patterns(png: bytes | None, cases: Sequence[Case]) -> str:
-    if png is None:
-        return ""
-    return f"{PATTERN_TEXT}\n{picture(png, pattern_alternative(cases))}"
+def comparison_text(steps: int) -> str:
+    """What stands above the comparison: what is replaced, and why not everything.
+
+    Args:
+        steps: How many pixels are replaced.
+    """
+    return (
+        "<h2>Which map can be believed?</h2>\n"
+        f"<p>In each digit, the {steps} pixels, of 64, that a map ranks highest are replaced by noise, one "
+        "after the other: with a good map, the score falls fast. Why not all of them? Then every order would "
+        "end with the same picture, and maps would differ less.</p>"
+    )
 
 
 def _mistakes(cases: Sequence[Case]) -> str:

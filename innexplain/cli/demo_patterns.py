@@ -34,18 +34,21 @@ def pattern_figure(model: Any, training: np.ndarray, cases: Sequence[Case]) -> A
         cases: The digits; the first four are drawn.
     """
     import innexplain
+    from innexplain.analyzers.meanings import map_meaning
     from innexplain.patterns import ESTIMATORS, PATTERN_TYPES, PatternComputer
 
     write(f"\nFitting patterns on {len(training)} digits")
     patterns = PatternComputer(model, PATTERN_TYPES).fit(training, progress=False)
     shown = list(cases[:_MOST_ROWS])
     x = np.stack([case.image for case in shown])
-    maps = {}
+    maps, meaning = {}, {}
     for method, word in _METHODS.items():
         for estimator in ESTIMATORS:
             analyzer = innexplain.create_analyzer(method, model, patterns=patterns, estimator=estimator)
             maps[f"{word} {estimator}"] = analyzer.analyze(x)
-    return plots.gallery(x, maps, [case.label for case in shown], columns=len(ESTIMATORS))
+            meaning[f"{word} {estimator}"] = map_meaning(method)
+    labels = [case.label for case in shown]
+    return plots.gallery(x, maps, labels, columns=len(ESTIMATORS), meaning=meaning)
 
 
 def pattern_alternative(cases: Sequence[Case]) -> str:

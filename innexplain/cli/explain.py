@@ -21,7 +21,7 @@ from innexplain.cli.models import (
     output_units,
 )
 from innexplain.cli.options import check_analyzer_name, whole_number
-from innexplain.cli.outputs import Explained, check_outputs, describe, output_paths, write_outputs
+from innexplain.cli.outputs import CLEAR, Explained, check_outputs, describe, output_paths, write_outputs
 from innexplain.cli.preprocess import check_preprocess, preprocessing
 from innexplain.cli.quiet import quiet_keras
 from innexplain.console import write
@@ -40,6 +40,9 @@ For every image three files are written to the output folder:
   NAME.heatmap.png   red speaks for the explained class, blue against it, white is zero
   NAME.overlay.png   the same colours over the image in grey
   NAME.npy           the attribution itself, as the analyzer gave it, not normalised
+With --analyzer clear, two more:
+  NAME.clear.png     which class each place speaks for, with a legend
+  NAME.clear.npy     the response of each class, (height, width, classes)
 
 Images become RGB or grey as the model asks, and are stretched to the height and width of its
 input; a model that takes any size gets each image in its own.
@@ -59,6 +62,11 @@ examples:
       --preprocess resnet50 --class-names imagenet_classes.json --neuron 281
 """
 
+_LEGEND = {
+    False: "Red speaks for the explained class, blue against it.",
+    True: "In NAME.clear.png colours are classes; red is a strong response, of whichever class dominates "
+    "or of --neuron.",
+}
 # Images in one call of the analyzer, where all have one size; it bounds memory, not results.
 _CHUNK = 8
 
@@ -114,7 +122,8 @@ def run(options: argparse.Namespace, job: Job) -> int:
     folder = check_folder(options.output)
     check_model_file(options.model)
     stems = output_stems(options.images)
-    written = [path for stem in stems for path in output_paths(folder, stem)]
+    with_classes = options.analyzer == CLEAR
+    written = [path for stem in stems for path in output_paths(folder, stem, with_classes)]
     check_outputs(written, [options.model, *options.images])
     check_images(options.images)
     plan = _plan(options)
@@ -122,14 +131,14 @@ def run(options: argparse.Namespace, job: Job) -> int:
     total, done = len(options.images), 0
     for shown, results in _explain_all(plan, options.images):
         for pixels, result in zip(shown, results, strict=True):
-            paths = write_outputs(folder, stems[done], pixels, result, plan.asked.channel_axis)
+            paths = write_outputs(folder, stems[done], pixels, result, plan.asked.channel_axis, plan.names)
             write(describe(options.images[done], result, paths, plan.names))
             done += 1
             job.if_interrupted = (
                 f"{done} of {total} images are explained and complete in {folder}; "
                 "nothing was written for the others."
             )
-    write(f"\nRed speaks for the explained class, blue against it. Files are in {folder.resolve()}")
+    write(f"\n{_LEGEND[with_classes]} Files are in {folder.resolve()}")
     return 0
 
 
@@ -168,8 +177,16 @@ def _explain(plan: _Plan, pixels: np.ndarray) -> list[Explained]:
     x = plan.prepare(pixels)
     maps, info = plan.analyzer.analyze(x, neuron_selection=plan.neuron, return_info=True)
     outputs = _predict(plan.model, x, plan.asked.batch)
+    classes = plan.analyzer.maps(x) if plan.analyzer.name == CLEAR else None
     return [
-        Explained(maps[i], outputs[i], int(info["neuron"][i]), float(info["score"][i])) for i in range(len(x))
+        Explained(
+            maps[i],
+            outputs[i],
+            int(info["neuron"][i]),
+            float(info["score"][i]),
+            None if classes is None else type(classes)(*(part[i : i + 1] for part in classes)),
+        )
+        for i in range(len(x))
     ]
 
 

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -14,8 +15,15 @@ from innexplain.errors import OutputPathError
 from innexplain.plots.arrays import sum_channels
 from innexplain.plots.cells import short_number
 
-__all__ = ["Explained", "check_outputs", "describe", "output_paths", "write_outputs"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
+    from innexplain import ClearMaps
+
+__all__ = ["CLEAR", "Explained", "check_outputs", "describe", "output_paths", "write_outputs"]
+
+#: The analyzer that has a map a class.
+CLEAR = "clear"
 # Beyond this percentile of |R| colours are clipped: a few pixels would bleach all others.
 _PERCENTILE = 99.5
 # Pictures of small inputs are enlarged by a whole factor, so that they can be looked at.
@@ -31,25 +39,24 @@ class Explained:
         outputs: The model's outputs, (units,).
         neuron: The explained unit, or class of a single sigmoid unit.
         score: The explained score.
+        classes: The map of each class, a batch of one; `None` if the analyzer has none.
     """
 
     attribution: np.ndarray
     outputs: np.ndarray
     neuron: int
     score: float
+    classes: ClearMaps | None = None
 
 
-def output_paths(folder: Path, stem: str) -> tuple[Path, Path, Path]:
-    """Heatmap, overlay and raw array of one image.
+def output_paths(folder: Path, stem: str, with_classes: bool = False) -> tuple[Path, ...]:
+    """Heatmap, overlay and raw array of one image; picture and array of its class maps.
 
     >>> [path.name for path in output_paths(Path("maps"), "cat")]
     ['cat.heatmap.png', 'cat.overlay.png', 'cat.npy']
     """
-    return (
-        folder / f"{stem}.heatmap.png",
-        folder / f"{stem}.overlay.png",
-        folder / f"{stem}.npy",
-    )
+    endings = ("heatmap.png", "overlay.png", "npy", *(("clear.png", "clear.npy") if with_classes else ()))
+    return tuple(folder / f"{stem}.{ending}" for ending in endings)
 
 
 def check_outputs(written: Iterable[Path], inputs: Sequence[str]) -> None:
@@ -67,9 +74,14 @@ def check_outputs(written: Iterable[Path], inputs: Sequence[str]) -> None:
 
 
 def write_outputs(
-    folder: Path, stem: str, pixels: np.ndarray, result: Explained, channel_axis: int
-) -> tuple[Path, Path, Path]:
-    """Write the three files of one image.
+    folder: Path,
+    stem: str,
+    pixels: np.ndarray,
+    result: Explained,
+    channel_axis: int,
+    names: Sequence[str] = (),
+) -> tuple[Path, ...]:
+    """Write the files of one image.
 
     Args:
         folder: An existing folder.
@@ -77,18 +89,30 @@ def write_outputs(
         pixels: The image as the model's input asks for it, before preprocessing.
         result: What was found.
         channel_axis: -1 or 0, of one image.
+        names: Of the classes, for legends.
 
     Returns:
-        Their paths: heatmap, overlay, array.
+        Their paths, as `output_paths`.
     """
-    heatmap, over, raw = output_paths(folder, stem)
+    paths = output_paths(folder, stem, result.classes is not None)
+    heatmap, over, raw = paths[:3]
     flat = sum_channels(result.attribution, 2, channel_axis)
     scale = plots.symmetric_scale(flat, _PERCENTILE)
     shown = plots.display_image(pixels, channel_axis=channel_axis)
     plots.save_image(plots.heatmap_image(flat, scale=scale, min_side=_MIN_SIDE), heatmap)
     plots.save_image(plots.overlay(shown, flat, scale=scale, min_side=_MIN_SIDE), over)
     plots.save_array(result.attribution, raw)
-    return heatmap, over, raw
+    if result.classes is not None:
+        axes = plots.clear_map(result.classes, shown, class_names=_called(result.classes, names))
+        plots.save_figure(cast("Figure", axes.figure), paths[3])
+        plots.save_array(result.classes.response[0], paths[4])
+    return paths
+
+
+def _called(maps: ClearMaps, names: Sequence[str]) -> dict[int, str]:
+    """The classes of an image, by what a legend calls them."""
+    numbers = maps.classes[0].tolist()
+    return {n: f"{n} {names[n]}" if n < len(names) else f"class {n}" for n in numbers}
 
 
 def describe(image: str, result: Explained, paths: Sequence[Path], names: tuple[str, ...] = ()) -> str:
@@ -99,9 +123,19 @@ def describe(image: str, result: Explained, paths: Sequence[Path], names: tuple[
             image,
             f"  predicted  {_prediction(result.outputs, names)}",
             f"  explained  {explained}",
+            *([] if result.classes is None else [f"  dominant   {_dominant(result.classes, names)}"]),
             f"  files      {', '.join(str(path) for path in paths)}",
         ]
     )
+
+
+def _dominant(maps: ClearMaps, names: tuple[str, ...], most: int = 3) -> str:
+    """The classes that dominate at most places, and those that were compared."""
+    found = maps.dominant_class[maps.has_class]
+    shares = sorted(((np.mean(found == c), int(c)) for c in np.unique(found)), reverse=True)
+    told = ", ".join(f"{_class(c, names)} {share:.0%}" for share, c in shares[:most])
+    compared = ", ".join(str(c) for c in maps.classes[0].tolist())
+    return f"{told or 'no class'} of the places with a class; compared, in this order: {compared}"
 
 
 def _prediction(outputs: np.ndarray, names: tuple[str, ...]) -> str:

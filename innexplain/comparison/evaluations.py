@@ -38,6 +38,10 @@ __all__ = [
     "StrongFeatures",
 ]
 
+_ALL = (
+    "All {} regions were replaced in the end, where every order leaves the same picture: fewer steps tell "
+    "methods apart better."
+)
 _BETTER = {"morf": "higher", "lerf": "lower", "random": ""}
 
 
@@ -48,7 +52,9 @@ class RegionPerturbation(Evaluator):
     Args:
         region_size: edge of a region; `None` (default) for 9 in inputs of 100 pixels and more, and about a
             tenth of the shorter side in smaller ones.
-        steps, order, sampler, repeats: as there.
+        steps: how many regions are replaced; `None` (default) for 100, or all where there are fewer.  Where
+            all are, every order ends alike and a map gains little: choose well below their number.
+        order, sampler, repeats: as there.
     """
 
     name = "region_perturbation"
@@ -74,13 +80,16 @@ class RegionPerturbation(Evaluator):
         object.__setattr__(self, "columns", better)
 
     def fitted(self, x: np.ndarray, y: np.ndarray | None, channel_axis: int | None) -> RegionPerturbation:
-        """With a region size that suits the inputs."""
+        """With a region size that suits the inputs, and a word for the report if every region is replaced."""
         shape = spatial_shape(x.shape[1:], channel_axis)
         size = self.region_size
         if size is None:
             size = 9 if min(shape) >= 100 else max(1, round(min(shape) / 10))
-        count_steps(self.steps, len(Grid(shape, size)))
-        return replace(self, region_size=size)
+        regions = len(Grid(shape, size))
+        chosen = replace(self, region_size=size)
+        if count_steps(self.steps, regions) == regions:
+            object.__setattr__(chosen, "reading", f"{self.reading} {_ALL.format(regions)}")
+        return chosen
 
     def evaluate(self, subject: Subject) -> Findings:
         """See `Evaluator.evaluate`."""

@@ -72,7 +72,8 @@ class Findings:
 class Evaluator(ABC):
     """One way to judge maps, with its settings as fields; frozen, so that equal settings give equal results.
 
-    A subclass is a frozen dataclass, too: what is kept in a folder is recognised by the fields.
+    A subclass is a frozen dataclass, too: what is kept in a folder is recognised by the fields.  Arrays,
+    Keras models, dataclasses, lists, tuples, sets and dicts count value by value, all else by its `repr`.
     """
 
     #: How `compare` and the command line call it.

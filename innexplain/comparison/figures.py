@@ -21,15 +21,16 @@ if TYPE_CHECKING:
 
 __all__ = ["complexity_figure", "curves_figure", "figures_of", "maps_figure"]
 
+_CURVES = "AOPC - random"
+
 
 def curves_figure(found: Comparison) -> Figure:
     """See `Comparison.plot_curves`."""
-    values = found.curves()
-    if not values:
+    if _CURVES not in found.curve_names:
         raise ArgumentError(_missing("region_perturbation", found))
     n = len(found.x)
     return plots.curves(
-        values,
+        found.curves(_CURVES),
         xlabel="regions replaced",
         ylabel="AOPC minus AOPC of random order",
         title=f"Does the score fall faster than by chance? Mean over {n} image{'s' if n > 1 else ''}",
@@ -38,18 +39,26 @@ def curves_figure(found: Comparison) -> Figure:
 
 def complexity_figure(found: Comparison) -> Figure:
     """See `Comparison.plot_complexity`."""
-    values = {name: found.values(name) for name in Complexity.columns}
-    if not all(values.values()):
+    values = _complexity(found)
+    if not values:
         raise ArgumentError(_missing("complexity", found))
     return plots.boxes(values, title="How complex are the maps?")
+
+
+def _complexity(found: Comparison) -> dict[str, dict[str, np.ndarray]]:
+    """The columns of `Complexity`, or none if one is missing."""
+    if not set(Complexity.columns) <= set(found.columns):
+        return {}
+    values = {name: found.values(name) for name in Complexity.columns}
+    return values if all(values.values()) else {}
 
 
 def figures_of(found: Comparison, names: Any = None, images: Any = None) -> dict[str, Figure]:
     """Every picture that can be drawn of a comparison, by the stem of its file."""
     figures = {}
-    if found.curves():
+    if _CURVES in found.curve_names:
         figures["curves"] = curves_figure(found)
-    if all(found.values(name) for name in Complexity.columns):
+    if _complexity(found):
         figures["complexity"] = complexity_figure(found)
     if _spatial_rank(found) <= 2:
         figures["maps"] = maps_figure(found, names=names, images=images)
@@ -75,6 +84,7 @@ def maps_figure(found: Comparison, most: int = 8, names: Any = None, images: Any
         percentile=99.5,
         kind=kind,
         channel_axis=-1 if found.channel_axis is None else found.channel_axis,
+        meaning={entry.label: entry.meaning for entry in found.entries if entry.maps is not None},
     )
 
 

@@ -26,7 +26,7 @@ _READING = (
 _CAPTIONS = {
     "curves": "Mean over images, with the standard error as a band. At zero, a map is as good as chance.",
     "complexity": "A box spans the middle half of the images, its line is the median.",
-    "maps": "Red speaks for the explained class, blue against it; each map has its own colour ends.",
+    "maps": "The bars below the maps say what colours mean; each map has its own colour ends.",
 }
 
 

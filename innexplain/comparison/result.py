@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ import numpy as np
 
 from innexplain.comparison.evaluator import Evaluator, Findings
 from innexplain.console import table_line, table_rule
+from innexplain.errors import UnknownNameError, nearest
 from innexplain.plots.cells import short_number
 from innexplain.plots.saving import save_text
 
@@ -34,6 +35,7 @@ class Entry:
         seconds: time an image, after the first call; NaN for maps that were given.
         findings: by evaluator.
         refusal: why there are no maps, if so.
+        meaning: what the maps stand for: `"relevance"`, `"strength"` or `"signal"`.
     """
 
     label: str
@@ -41,6 +43,7 @@ class Entry:
     seconds: float = float("nan")
     findings: Mapping[str, Findings] = field(default_factory=dict)
     refusal: str | None = None
+    meaning: str = "relevance"
 
     def values(self) -> dict[str, np.ndarray]:
         """Every number found, by column, one an image."""
@@ -90,13 +93,28 @@ class Comparison:
         """Every column of numbers, with "higher", "lower" or "" for what is better."""
         return {name: better for e in self.evaluators for name, better in e.columns.items()}
 
+    @property
+    def curve_names(self) -> tuple[str, ...]:
+        """The names of all curves that were found; only some evaluators give curves."""
+        return tuple(dict.fromkeys(name for e in self.entries for name in e.curves()))
+
     def values(self, column: str) -> dict[str, np.ndarray]:
-        """One column: a number an image, by analyzer, where there is one."""
+        """One column: a number an image, by analyzer, where there is one.
+
+        Raises:
+            UnknownNameError: no evaluator has such a column.
+        """
+        _check_name("column", column, self.columns)
         found = {e.label: e.values().get(column) for e in self.entries}
         return {label: array for label, array in found.items() if array is not None}
 
     def curves(self, name: str = "AOPC - random") -> dict[str, np.ndarray]:
-        """Curves by analyzer, (n, L + 1): `"scores"`, `"random"` or `"AOPC - random"`."""
+        """Curves by analyzer, (n, L + 1): `"scores"`, `"random"` or `"AOPC - random"`.
+
+        Raises:
+            UnknownNameError: no evaluator gave such curves.
+        """
+        _check_name("curve", name, self.curve_names)
         found = {e.label: e.curves().get(name) for e in self.entries}
         return {label: array for label, array in found.items() if array is not None}
 
@@ -213,6 +231,14 @@ class Comparison:
         from innexplain.comparison.report import save_report
 
         return save_report(self, Path(folder), names, images)
+
+
+def _check_name(what: str, name: Any, known: Collection[str]) -> None:
+    if isinstance(name, str) and name in known:
+        return
+    there = f"There are: {', '.join(map(repr, known))}."
+    none = "No evaluator of this comparison gives any; 'region_perturbation' does."
+    raise UnknownNameError(f"There is no {what} {name!r}.{nearest(name, known)} {there if known else none}")
 
 
 def _plain(value: Any) -> float | None:

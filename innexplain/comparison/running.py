@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from innexplain.analyzers import create_analyzer
+from innexplain.analyzers.meanings import map_meaning
 from innexplain.arguments import check_count, check_seed
 from innexplain.comparison.choosing import check_methods, make_evaluators, name_methods
 from innexplain.comparison.evaluator import Evaluator, Findings, Subject, check_findings
@@ -133,7 +134,8 @@ class _Runner:
         except InnexplainError as error:
             return Entry(label, refusal=" ".join(str(error).split()))
         findings = {e.name: self._evaluated(label, e, subject) for e in self.evaluators}
-        return Entry(label, subject.maps, seconds, findings)
+        meaning = map_meaning(label if isinstance(method, np.ndarray) else method)
+        return Entry(label, subject.maps, seconds, findings, meaning=meaning)
 
     def _explained(self, label: str, method: Any) -> tuple[Subject, float]:
         """The maps; those of an analyzer object are made anew, since its settings cannot be read off."""

@@ -7,6 +7,7 @@ import io
 import json
 import re
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -96,32 +97,71 @@ def file_name(label: str) -> str:
 
 
 def fingerprint(*parts: Any) -> str:
-    """A digest of arrays and of anything with a telling `repr`.
+    """A digest of arrays, dataclasses, Keras models and layers, and containers of them, value by value.
+
+    Of anything else the `repr` counts, which has to tell what there is to tell.
 
     >>> fingerprint(np.zeros(2), "a") == fingerprint(np.zeros(2), "b")
     False
     """
-    chunks = []
-    for part in parts:
-        if isinstance(part, np.ndarray):
-            chunks += [f"{part.dtype}{part.shape}".encode(), np.ascontiguousarray(part).tobytes()]
-        else:
-            chunks.append(repr(part).encode() + b"\n")
-    return _digest(*chunks)
+    return _digest(*(chunk for part in parts for chunk in _chunks(part)))
+
+
+def _chunks(part: Any) -> list[bytes]:
+    """What a digest is made of; each container has a digest of its own, so that nesting counts."""
+    if is_dataclass(part) and not isinstance(part, type):
+        return _labelled(part, *sorted(_settings(part).items()))
+    if isinstance(part, dict):
+        return _labelled(part, *sorted(fingerprint(key, value) for key, value in part.items()))
+    if isinstance(part, (set, frozenset)):
+        return _labelled(part, *sorted(map(fingerprint, part)))
+    if isinstance(part, (list, tuple)):
+        return _labelled(part, *part)
+    if isinstance(part, keras.layers.Layer):
+        weights = [keras.ops.convert_to_numpy(w) for w in part.weights]
+        return _labelled(part, _config(part) or repr(part), *weights)
+    if hasattr(part, "__array__") and not isinstance(part, type):
+        return _array_chunks(np.asarray(part))
+    return [repr(part).encode() + b"\n"]
+
+
+def _labelled(part: Any, *content: Any) -> list[bytes]:
+    kind = type(part)
+    return [f"{kind.__module__}.{kind.__qualname__} {fingerprint(*content)}\n".encode()]
+
+
+def _array_chunks(array: np.ndarray) -> list[bytes]:
+    """Not the `repr`, which leaves out the middle of long arrays, and digits after the eighth."""
+    head = f"{array.dtype}{array.shape}".encode()
+    if array.dtype.hasobject:  # its bytes are addresses
+        return [head, *_chunks(array.tolist())]
+    return [head, np.ascontiguousarray(array).tobytes()]
+
+
+def _settings(part: Any) -> dict[str, Any]:
+    """The fields of a dataclass; of a subclass that is none itself, all its attributes."""
+    found = {field.name: getattr(part, field.name) for field in fields(part)}
+    is_one_itself = "__dataclass_fields__" in vars(type(part))
+    return found if is_one_itself else {**getattr(part, "__dict__", {}), **found}
+
+
+def _config(layer: Any) -> str | None:
+    """The settings of a layer or model as text; `None` for a subclassed model that cannot tell them."""
+    try:
+        return json.dumps(keras.saving.serialize_keras_object(layer), sort_keys=True, default=str)
+    except (NotImplementedError, TypeError, ValueError):
+        return None
 
 
 def model_fingerprint(model: Any, predict: Predict, x: np.ndarray) -> str:
     """A digest of a Keras model's layers and weights; of any other function, of what it answers."""
-    weights: list[Any] = []
-    config = type(model).__name__
-    if isinstance(model, keras.Model):
-        weights = [keras.ops.convert_to_numpy(w) for w in model.weights]
-        try:
-            config = json.dumps(keras.saving.serialize_keras_object(model), sort_keys=True, default=str)
-            return fingerprint(config, *weights)
-        except (NotImplementedError, TypeError, ValueError):  # a subclassed model without a config
-            pass
+    is_model = isinstance(model, keras.Model)
+    weights: list[Any] = [keras.ops.convert_to_numpy(w) for w in model.weights] if is_model else []
+    config = _config(model) if is_model else None
+    if config is not None:
+        return fingerprint(config, *weights)
     # Answers to x alone may be saturated: networks that differ answer ones and zeros alike.
     some = x[:_PROBED]
     shuffled = np.random.default_rng(0).permuted(some.reshape(len(some), -1), axis=1).reshape(some.shape)
-    return fingerprint(config, *weights, *(np.round(predict(part), 5) for part in (some, shuffled)))
+    answers = [np.round(predict(part), 5) for part in (some, shuffled)]
+    return fingerprint(type(model).__name__, *weights, *answers)

@@ -89,7 +89,8 @@ def region_perturbation(
         x: inputs (n, ...) of any rank from 2 on, as the model takes them.
         attributions: one map a sample, with or without channels, of any origin.
         region_size: edge of a window, or one length a spatial axis; default 9, as in the paper.
-        steps: L, how many windows are replaced; `None` for 100, or all where there are fewer.
+        steps: L, how many windows are replaced; `None` for 100, or all where there are fewer.  Where all
+            are, every order ends alike and AOPC rewards little: choose L well below their number.
         order: `"morf"` (default; most relevant first), `"lerf"` (least relevant first) or `"random"`.
         sampler: what replaces a window, of `innexplain.samplers`; default `UniformSampler()`.
         repeats: how often noise is drawn anew, default 10; once is enough for samplers without noise.

@@ -11,7 +11,7 @@ from keras import ops
 
 from innexplain.arguments import check_count
 from innexplain.errors import InputError
-from innexplain.graph.inputs import batches_of, is_dataset
+from innexplain.graph.inputs import NO_LABELS, batches_of, is_dataset
 
 __all__ = ["batches_in"]
 
@@ -21,7 +21,7 @@ def batches_in(dataset: Any, batch_size: int) -> tuple[Iterable[Any], int | None
 
     Args:
         dataset: a batched `tf.data.Dataset`, an array (of several inputs a tuple or dict of arrays), or an
-            iterable of batches, with or without labels.
+            iterable of batches, with or without labels: a batch with labels is a tuple (inputs, labels).
         batch_size: of an array.
 
     Raises:
@@ -41,21 +41,37 @@ def batches_in(dataset: Any, batch_size: int) -> tuple[Iterable[Any], int | None
             "dataset must be a tf.data.Dataset, an array, or an iterable of batches. "
             f"Received: {type(dataset).__name__}"
         )
+    if isinstance(dataset, list):
+        _check_list(dataset)
     return _first_parts(dataset), len(dataset) if isinstance(dataset, Sequence) else None
 
 
 def _slices(arrays: Any, size: int) -> tuple[Iterable[Any], int]:
     leaves = keras.tree.flatten(arrays)
     if not all(getattr(leaf, "shape", ()) for leaf in leaves):
+        parts = arrays.values() if isinstance(arrays, dict) else arrays
         raise InputError(
             "dataset as a tuple or dict must hold one array an input, samples first. Received: "
-            f"{[type(leaf).__name__ for leaf in leaves]}"
+            f"{[type(part).__name__ for part in parts]}. {NO_LABELS}"
         )
     lengths = {len(leaf) for leaf in leaves}
     if len(lengths) > 1:
-        raise InputError(f"All inputs must have the same number of samples. Received: {sorted(lengths)}")
+        raise InputError(
+            f"All inputs must have the same number of samples. Received: {sorted(lengths)}. {NO_LABELS}"
+        )
     starts = range(0, max(lengths, default=0), size)
     return (keras.tree.map_structure(lambda a, s=s: a[s : s + size], arrays) for s in starts), len(starts)
+
+
+def _check_list(batches: list[Any]) -> None:
+    """Refuse `[x, y]` before x is added: of several batches none has fewer axes than another."""
+    ranks = {np.ndim(batch) for batch in batches if hasattr(batch, "shape")}
+    if len(ranks) > 1:
+        raise InputError(
+            "dataset as a list is a list of batches, which have the same number of axes. Received: arrays of "
+            f"ranks {sorted(ranks)}. If labels are among them, give x alone, or [(x, y)]; of several inputs, "
+            "give a tuple of arrays."
+        )
 
 
 def _first_parts(batches: Iterable[Any]) -> Iterator[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from keras import ops
 
 from innexplain.arguments import check_choice, check_count, check_seed
-from innexplain.errors import ArgumentError, InputError
+from innexplain.errors import ArgumentError, InnexplainWarning, InputError
 from innexplain.numerics import compiled_rows, widen
 from innexplain.patterns.computer import PatternComputer
 from innexplain.patterns.estimators import ESTIMATORS, Weights, directions
@@ -23,6 +24,7 @@ from innexplain.patterns.sites import Site
 __all__ = ["QUALITY_ESTIMATORS", "QualityResult", "quality"]
 
 _LEFT_OUT = "not measured: its neurons look at different inputs, or its kernel numbers them otherwise"
+_FIELDS_AN_INPUT, _FIELDS_MORE = 2, 10  # receptive fields that each half has to have
 QUALITY_ESTIMATORS = ("random", "S_w", "S_a", "S_a+-")
 
 
@@ -32,7 +34,8 @@ class QualityResult:
 
     Args:
         layers: the layers, from input to output.
-        rho: by estimator, a list of arrays, one a layer, one number a neuron that was looked at.
+        rho: by estimator, a list of arrays, one a layer, one number a neuron that was looked at; NaN where
+            there were too few receptive fields to judge a layer.
         left_out: layers that were not measured, and why.
     """
 
@@ -73,6 +76,11 @@ def quality(
     samples, by conjugate gradients, which need no covariance matrix; the correlation is that of the other
     half.  The identity estimator leaves no d, so that its rho is not defined.
 
+    Least squares through fewer receptive fields than a neuron has inputs fits anything, and tells nothing of
+    the other half: rho would be near 1 for every estimator.  A layer needs `2 (2 inputs + 10)` of them, else
+    its rho is NaN; with few more than that, rho is still too high, and several times as many are better.
+    Dense layers have one receptive field a sample, convolutions one a position.
+
     Args:
         model: the model that the patterns belong to.
         dataset: held-out data, as for `PatternComputer.fit`.
@@ -85,7 +93,10 @@ def quality(
 
     Raises:
         ArgumentError: an argument is out of range, or a type of patterns was not fitted.
-        InputError: the data do not fit the model.
+        InputError: the data do not fit the model, or are too few for every layer.
+
+    Warns:
+        InnexplainWarning: the data are too few for some layers, which are named.
 
     Reference: Kindermans et al. 2018, section 4, equation 2 and figure 4.
     """
@@ -98,13 +109,17 @@ def quality(
     measured = [s for s in computer.sites if _is_plain(s)]
     left_out = {s.key: _LEFT_OUT for s in computer.sites if not _is_plain(s)}
     fields = _receptive_fields(computer, measured, dataset, samples, batch_size, rng)
+    scarce = [field.is_scarce for field in fields]
+    if any(scarce):
+        text = _scarcity(measured, fields, samples)
+        if all(scarce):
+            raise InputError(f"rho can be judged in no layer: {text}")
+        warnings.warn(f"rho is NaN, since it cannot be judged, in {text}", InnexplainWarning, stacklevel=2)
     rho: dict[str, list[np.ndarray]] = {name: [] for name in names}
-    for site, x in zip(measured, fields, strict=True):
+    for site, field in zip(measured, fields, strict=True):
         chosen = _weights(computer, site, patterns, neurons, rng)
-        half = len(x) // 2
         for name in names:
-            above, below = directions(name, chosen, seed)
-            rho[name].append(1 - unexplained(x[:half], x[half:], chosen, above, below))
+            rho[name].append(_rho(field, chosen, name, seed))
     return QualityResult(tuple(s.key for s in measured), rho, left_out)
 
 
@@ -125,10 +140,61 @@ def _is_plain(site: Site) -> bool:
     return part.out_axes == (len(site.kernel_shape) - 1,) and not grouped
 
 
+@dataclass(frozen=True)
+class _Fields:
+    """The receptive fields of a site.
+
+    Args:
+        x: (fields, inputs).
+        seen: how many samples they were taken from.
+        places: how many there are in each sample.
+    """
+
+    x: np.ndarray
+    seen: int
+    places: int
+
+    @property
+    def needed(self) -> int:
+        """How many it takes: in each half enough that least squares cannot fit anything whatever."""
+        return 2 * (_FIELDS_AN_INPUT * self.x.shape[1] + _FIELDS_MORE)
+
+    @property
+    def is_scarce(self) -> bool:
+        return len(self.x) < self.needed
+
+    def samples_missing(self, kept: int) -> int:
+        """How many more samples it takes, where at most `kept` receptive fields are looked at."""
+        if kept < self.needed:
+            return max(0, -(-self.needed // self.places) - self.seen)
+        return -(-(self.needed - len(self.x)) // self.places)
+
+
+def _scarcity(sites: list[Site], fields: list[_Fields], samples: int) -> str:
+    """Which layers have too few receptive fields, and what to give."""
+    few = [(site, field) for site, field in zip(sites, fields, strict=True) if field.is_scarce]
+    layers = ", ".join(
+        f"{s.key!r} ({f.x.shape[1]} inputs): {len(f.x)} of {f.needed} receptive fields" for s, f in few
+    )
+    missing = max(field.samples_missing(samples) for _, field in few)
+    needed = max(field.needed for _, field in few)
+    ways = [f"at least {missing} more samples"] if missing else []
+    ways += [f"samples={needed}"] if samples < needed else []
+    return f"{layers}. Least squares through fewer fits anything. Give {' and '.join(ways)}."
+
+
+def _rho(field: _Fields, neurons: Weights, estimator: str, seed: int) -> np.ndarray:
+    if field.is_scarce:
+        return np.full(neurons.w.shape[1], np.nan)
+    above, below = directions(estimator, neurons, seed)
+    half = len(field.x) // 2
+    return 1 - unexplained(field.x[:half], field.x[half:], neurons, above, below)
+
+
 def _receptive_fields(
     computer: PatternComputer, sites: list[Site], dataset: Any, samples: int, batch_size: int, rng: Any
-) -> list[np.ndarray]:
-    """For every site receptive fields (samples, inputs), taken evenly over the batches."""
+) -> list[_Fields]:
+    """For every site receptive fields, taken evenly over the batches."""
     batches, length = batches_in(dataset, batch_size)
     if length is None:  # it has to be known, so that every batch gives its share
         batches = list(batches)
@@ -136,12 +202,16 @@ def _receptive_fields(
     most = max(1, -(-samples // max(length, 1)))
     run = compiled_rows(lambda *rows: _inputs_of(computer, sites, rows))
     kept: list[list[np.ndarray]] = [[] for _ in sites]
+    places, seen = [0] * len(sites), 0
     for rows in map(computer.rows, batches):
+        seen += len(rows[0])
         for i, (site, x) in enumerate(zip(sites, run(rows), strict=True)):
-            kept[i].append(_cut(site, x, most, rng))
+            part, places[i] = _cut(site, x, most, rng)
+            kept[i].append(part)
     if not all(kept):
         raise InputError("The dataset is empty: there is nothing to measure on.")
-    return [np.concatenate(parts)[:samples].astype("float64") for parts in kept]
+    found = (np.concatenate(parts)[:samples].astype("float64") for parts in kept)
+    return [_Fields(x, seen, p) for x, p in zip(found, places, strict=True)]
 
 
 def _inputs_of(computer: PatternComputer, sites: list[Site], rows: Sequence[Any]) -> list[Any]:
@@ -154,11 +224,11 @@ def _inputs_of(computer: PatternComputer, sites: list[Site], rows: Sequence[Any]
     return [widen(values[site.calls[0][0].inputs[0]]) for site in sites]
 
 
-def _cut(site: Site, x: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
-    """Up to `most` receptive fields of a batch, one position of an image each time."""
+def _cut(site: Site, x: np.ndarray, most: int, rng: np.random.Generator) -> tuple[np.ndarray, int]:
+    """Up to `most` receptive fields of a batch, at places drawn anew for each image; and how many it has."""
     if len(site.kernel_shape) == 2:
         flat = x.reshape(-1, x.shape[-1])
-        return flat[rng.permutation(len(flat))[:most]]
+        return flat[rng.permutation(len(flat))[:most]], len(flat) // len(x)
     shape = site.kernel_shape[:-1]
     size = int(np.prod(shape))
     # Convolved with a kernel that copies, an image becomes its receptive fields.
@@ -169,7 +239,7 @@ def _cut(site: Site, x: np.ndarray, most: int, rng: np.random.Generator) -> np.n
         axis = 1 if site.part.bias_axis == 1 else -1
         flat = np.moveaxis(fields, axis, -1).reshape(-1, size)
         parts.append(flat[rng.permutation(len(flat))[:each]])
-    return np.concatenate(parts)[:most]
+    return np.concatenate(parts)[:most], len(flat)
 
 
 def _weights(

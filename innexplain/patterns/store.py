@@ -30,8 +30,7 @@ def save_arrays(path: str | os.PathLike[str], kind: str, notes: Any, arrays: dic
     Raises:
         OutputPathError: the file cannot be written.
     """
-    target = Path(path)
-    target = target if target.suffix == ".npz" else target.with_name(target.name + ".npz")
+    target = _with_suffix(Path(path))
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     numbered = {f"array{i}": array for i, array in enumerate(arrays.values())}
     head = {"kind": kind, "notes": notes, "names": list(arrays)}
@@ -48,12 +47,19 @@ def save_arrays(path: str | os.PathLike[str], kind: str, notes: Any, arrays: dic
     return target
 
 
+def _with_suffix(path: Path) -> Path:
+    return path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
+
+
 def load_arrays(path: str | os.PathLike[str], kind: str) -> tuple[Any, dict[str, np.ndarray]]:
-    """The notes and arrays of a file that `save_arrays` wrote.
+    """The notes and arrays of a file that `save_arrays` wrote; `.npz` may be left out, as there.
 
     Raises:
         UnreadableFileError: it is missing, damaged, or of another kind.
     """
+    path = Path(path)
+    if not path.is_file():
+        path = _with_suffix(path)
     try:
         # Opened here, since numpy leaves a file open that it cannot read.
         with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
@@ -61,7 +67,7 @@ def load_arrays(path: str | os.PathLike[str], kind: str) -> tuple[Any, dict[str,
             arrays = {name: file[f"array{i}"] for i, name in enumerate(head["names"])}
             notes, found = head["notes"], head["kind"]
     except FileNotFoundError as error:
-        raise UnreadableFileError(f"{path}: there is no such file.") from error
+        raise UnreadableFileError(f"{path}: there is no such file, with or without .npz.") from error
     except _DAMAGE as error:
         raise UnreadableFileError(
             f"{path}: expected {kind} written by innexplain; the file is damaged or something else."

@@ -1,4 +1,4 @@
-"""One cell of a gallery: an input or its map, as image, signal or table; and the colour bar."""
+"""One cell of a gallery: an input or its map, as image, signal or table."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from innexplain.plots.arrays import sum_channels
-from innexplain.plots.colours import COLOUR_MAP, colour_map, colours
+from innexplain.plots.colours import COLOUR_MAP, colours
 from innexplain.plots.images import display_image
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
-    from matplotlib.figure import Figure
 
-__all__ = ["KINDS", "Kind", "draw_colour_bar", "draw_input", "draw_map", "short_number"]
+__all__ = ["KINDS", "Kind", "bare", "draw_input", "draw_map", "short_number"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ def draw_input(
     else:
         axes.bar(np.arange(len(value)), value, color="0.45", width=0.8)
         axes.axhline(0, color="0.6", linewidth=0.5)
-    _bare(axes)
+    bare(axes)
 
 
 def draw_map(
@@ -95,7 +94,7 @@ def draw_map(
         axes.bar(np.arange(len(flat)), flat, color=rgb / 255.0, width=0.8, edgecolor="0.4", lw=0.3)
         axes.axhline(0, color="0.6", linewidth=0.5)
         axes.set_ylim(-1.05 * scale, 1.05 * scale)
-    _bare(axes)
+    bare(axes)
 
 
 def _draw_lines(axes: Axes, value: np.ndarray, channel_axis: int) -> tuple[float, float]:
@@ -108,36 +107,13 @@ def _draw_lines(axes: Axes, value: np.ndarray, channel_axis: int) -> tuple[float
     return low - margin, high + margin
 
 
-def _bare(axes: Axes) -> None:
+def bare(axes: Axes) -> None:
+    """A cell has no ticks, and a thin pale frame."""
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set_color("0.75")
         spine.set_linewidth(0.6)
-
-
-def draw_colour_bar(figure: Figure, size: tuple[float, float], cmap: str | Colormap, note: str) -> None:
-    """The legend at the foot of a figure: what the two colours and their ends mean.
-
-    Args:
-        figure: Where to draw.
-        size: Of the figure, in inches.
-        cmap: The colour map of the cells.
-        note: A line on what the ends of the colours stand for.
-    """
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Normalize
-
-    width, height = size
-    length = min(4.0, width - 2.0)
-    axes = figure.add_axes(((width - length) / 2 / width, 0.52 / height, length / width, 0.13 / height))
-    bar = figure.colorbar(
-        ScalarMappable(Normalize(-1, 1), colour_map(cmap)), cax=axes, orientation="horizontal"
-    )
-    bar.set_ticks([-1, 0, 1], labels=["against the explained class", "zero", "for the explained class"])
-    bar.ax.tick_params(labelsize=8, length=2)
-    bar.outline.set_linewidth(0.4)
-    axes.set_xlabel(note, fontsize=7.5, labelpad=3)
 
 
 def short_number(value: float) -> str:

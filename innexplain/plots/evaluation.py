@@ -79,7 +79,8 @@ def bars(
     """A bar a method in each group, such as rho of signal estimators in every layer.
 
     Args:
-        values: name of the method -> one number a group, (groups,).
+        values: name of the method -> one number a group, (groups,); NaN where there is none, which is said
+            in its place.
         groups: what is written below them.
         ylabel, title: texts.
 
@@ -95,7 +96,11 @@ def bars(
     """
     from matplotlib.figure import Figure
 
-    arrays = {name: finite_array(v, f"bars of {name}") for name, v in values.items()}
+    missing = {name: _missing(v) for name, v in values.items()}
+    arrays = {
+        name: finite_array(np.where(missing[name], 0.0, v) if missing[name].any() else v, f"bars of {name}")
+        for name, v in values.items()
+    }
     if not arrays or not groups or any(a.shape != (len(groups),) for a in arrays.values()):
         raise InputError(
             f"bars: expected at least one method with a number a group, ({len(groups)},), received "
@@ -108,12 +113,20 @@ def bars(
     for index, (name, array) in enumerate(arrays.items()):
         shift = (index - (len(arrays) - 1) / 2) / (len(arrays) + 1)
         axes.bar(places + shift, array, 1 / (len(arrays) + 1), color=_style(index)[0], label=name)
+        for place in places[missing[name]] + shift:
+            axes.text(place, 0.0, "no number", rotation=90, ha="center", va="bottom", fontsize=7)
     axes.axhline(0, color="0.6", linewidth=0.8)
     turned = sum(map(len, groups)) > 10 * width
     axes.set_xticks(places, groups, rotation=90 if turned else 0)
     figure.legend(loc="outside right center", frameon=False, fontsize=9)
     _label(axes, "", ylabel, title)
     return figure
+
+
+def _missing(values: Any) -> np.ndarray:
+    """Where numbers are NaN."""
+    array = np.asarray(values)
+    return np.isnan(array) if array.dtype.kind == "f" else np.zeros(array.shape, bool)
 
 
 def boxes(values: Mapping[str, Mapping[str, Any]], *, title: str | None = None) -> Figure:

@@ -11,8 +11,9 @@ import numpy as np
 
 from innexplain.errors import ArgumentError, InputError
 from innexplain.plots.arrays import finite_array, sum_channels
-from innexplain.plots.cells import KINDS, draw_colour_bar, draw_input, draw_map, short_number
+from innexplain.plots.cells import KINDS, draw_input, draw_map, short_number
 from innexplain.plots.colours import COLOUR_MAP, symmetric_scale
+from innexplain.plots.legends import Legend, draw_legends, legends, meanings_of
 
 if TYPE_CHECKING:
     from matplotlib.colors import Colormap
@@ -39,9 +40,9 @@ class _Layout:
     label: float
     top: float
     header: float
+    foot: float
     below: float = 0.17
     gap: float = 0.1
-    bar: float = 0.85
 
     @property
     def block(self) -> float:
@@ -50,7 +51,7 @@ class _Layout:
     @property
     def size(self) -> tuple[float, float]:
         width = self.label + (self.columns + 1) * (self.width + self.gap) + 0.15
-        return max(width, 5.2), self.top + self.blocks * self.block + self.bar
+        return max(width, 5.2), self.top + self.blocks * self.block + self.foot
 
     def cell(self, block: int, row: int, column: int) -> tuple[float, float, float, float]:
         """left, bottom, width, height as fractions of the figure; column 0 is the input's."""
@@ -74,10 +75,11 @@ def gallery(
     cmap: str | Colormap = COLOUR_MAP,
     channel_axis: int = -1,
     value_range: tuple[float, float] | None = None,
+    meaning: str | Mapping[str, str] | None = None,
 ) -> Figure:
     """A figure of n inputs (rows) and the maps of several analyzers (columns).
 
-    Colours are symmetric about zero: red for, blue against, white nothing.
+    Colours are symmetric about zero: red above, blue below, white zero; bars at the foot say what that means.
 
     Args:
         images: The n inputs: images (n, height, width, channels), signals (n, steps, channels) or
@@ -94,12 +96,17 @@ def gallery(
         cmap: Name of a matplotlib colour map, or a `Colormap`.
         channel_axis: -1 (default) or 0: of one sample, so 0 means (n, channels, height, width).
         value_range: Values of the images shown as black and as white, see `display_image`.
+        meaning: What the numbers of maps stand for: `"relevance"` (for or against the explained class),
+            `"strength"` (never below zero, as of `sensitivity`) or `"signal"` (values like those of inputs,
+            as of `pattern.net`), or a dict by name of the analyzer; default: what the maps of analyzers of
+            these names stand for, of other names relevance.
 
     Returns:
         A `matplotlib.figure.Figure` that belongs to no window; write it with `save_figure`.
 
     Raises:
         ArgumentError: If an option has a value it cannot have.
+        UnknownNameError: If `meaning` is none of these, or names an analyzer that has no maps.
         InputError: If shapes or numbers of inputs, maps and labels do not fit each other.
 
     >>> figure = gallery(np.zeros((2, 8, 8, 1)), {"gradient": np.ones((2, 8, 8, 1))})
@@ -115,9 +122,11 @@ def gallery(
     rank = KINDS[kind].rank
     flat = {name: _flat_maps(name, values, inputs, rank, channel_axis) for name, values in maps.items()}
     names = list(flat)
+    meanings = meanings_of(meaning, names)
+    foot = legends(meanings, _SCALES[scale])
     # Even blocks: twelve analyzers at ten a block are drawn as six and six.
     columns = -(-len(names) // -(-len(names) // columns))
-    layout = _layout(kind, inputs, labels, names, columns, title, channel_axis)
+    layout = _layout(kind, inputs, labels, names, columns, title, channel_axis, foot)
     figure = Figure(figsize=layout.size)
     figure.patch.set_facecolor("white")
     if title:
@@ -135,8 +144,8 @@ def gallery(
                 drawn = flat[name] if scale == "joint" else flat[name][row]
                 limit = symmetric_scale(drawn, percentile)
                 draw_map(axes, flat[name][row], inputs[row], kind, limit, cmap, channel_axis)
-                _caption(axes, name, limit, row, scale)
-    draw_colour_bar(figure, layout.size, cmap, _SCALES[scale])
+                _caption(axes, name, _ends(limit, meanings[name]), row, scale)
+    draw_legends(figure, layout.size, cmap, foot)
     return figure
 
 
@@ -197,6 +206,7 @@ def _layout(
     columns: int,
     title: str | None,
     channel_axis: int,
+    foot: list[Legend],
 ) -> _Layout:
     width, height = KINDS[kind].width, KINDS[kind].height
     if kind == "image":
@@ -213,11 +223,15 @@ def _layout(
         label=0.25 + 0.068 * longest,
         top=0.15 + (0.2 * (title.count("\n") + 1) if title else 0.0),
         header=0.2 + 0.14 * heads,
+        foot=sum(legend.height for legend in foot),
     )
 
 
-def _caption(axes: Any, name: str, limit: float, row: int, scale: str) -> None:
-    ends = "\N{PLUS-MINUS SIGN}" + short_number(limit)
+def _ends(limit: float, meaning: str) -> str:
+    return ("0 to " if meaning == "strength" else "\N{PLUS-MINUS SIGN}") + short_number(limit)
+
+
+def _caption(axes: Any, name: str, ends: str, row: int, scale: str) -> None:
     if row == 0:
         shown = _wrap(name)
         axes.set_title(shown + (f"\n{ends}" if scale == "joint" else ""), fontsize=8)

@@ -157,14 +157,46 @@ def overlay(
 
     if not is_number(opacity) or not 0 <= opacity <= 1:
         raise ArgumentError(f"opacity: expected a number in [0, 1], received {opacity!r}.")
+    grey = grey_image(image, value_range=value_range, channel_axis=channel_axis)
+    flat = _fit(sum_channels(attribution, 2, channel_axis), grey.shape)
+    strength = np.minimum(np.abs(flat) / check_scale(scale, flat), 1.0)
+    mixed = blend(grey, colours(_SIGN_COLOUR * np.sign(flat), 1.0, cmap), strength, opacity)
+    return _enlarge(Image.fromarray(mixed), min_side)
+
+
+def grey_image(
+    image: Any, *, value_range: tuple[float, float] | None = None, channel_axis: int = -1
+) -> np.ndarray:
+    """An image as `display_image` shows it, without its colours: uint8 (height, width).
+
+    >>> grey_image(np.array([[[1.0, 1.0, 1.0], [0.0, 1.0, 0.0]]])).tolist()
+    [[255, 150]]
+    """
+    from PIL import Image
+
     shown = display_image(image, value_range=value_range, channel_axis=channel_axis)
-    grey = np.asarray(Image.fromarray(shown).convert("L"), dtype=np.float64)[..., None]
-    flat = _fit(sum_channels(attribution, 2, channel_axis), grey.shape[:2])
-    limit = check_scale(scale, flat)
-    alpha = opacity * np.minimum(np.abs(flat) / limit, 1.0)[..., None]
-    pale = grey + _PALER * opacity * (255 - grey)
-    mixed = (1 - alpha) * pale + alpha * colours(_SIGN_COLOUR * np.sign(flat), 1.0, cmap)
-    return _enlarge(Image.fromarray(np.rint(mixed).astype(np.uint8)), min_side)
+    return np.asarray(Image.fromarray(shown).convert("L"))
+
+
+def blend(grey: np.ndarray, rgb: np.ndarray, strength: np.ndarray, opacity: float) -> np.ndarray:
+    """Colours over a grey image: `(1 - alpha) pale + alpha rgb`, with `alpha = opacity strength`.
+
+    Args:
+        grey: What `grey_image` returned, (height, width).
+        rgb: Colours from 0 to 255, (height, width, 3).
+        strength: In [0, 1], (height, width).
+        opacity: In [0, 1]; the higher it is, the paler the image, so that colours stand out in
+            its dark parts too.
+
+    Returns:
+        uint8 array (height, width, 3).
+
+    >>> blend(np.array([[100]]), np.array([[[0, 200, 0]]]), np.array([[0.5]]), 0.0).tolist()
+    [[[100, 100, 100]]]
+    """
+    image, alpha = np.asarray(grey, dtype=np.float64)[..., None], opacity * strength[..., None]
+    pale = image + _PALER * opacity * (255 - image)
+    return np.asarray(np.rint((1 - alpha) * pale + alpha * rgb).astype(np.uint8))
 
 
 def _fit(flat: np.ndarray, size: tuple[int, ...]) -> np.ndarray:

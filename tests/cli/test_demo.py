@@ -14,9 +14,10 @@ import innexplain
 from innexplain.cli import demo
 from innexplain.cli.demo_network import Digits, load_digits, train
 from innexplain.cli.demo_page import page
+from innexplain.cli.demo_patterns import pattern_figure
 from innexplain.cli.demo_runs import Case, Run, pick_cases
 from innexplain.cli.main import main
-from innexplain.comparison import choosing
+from innexplain.comparison import RegionPerturbation, choosing
 from innexplain.patterns import ESTIMATORS
 from tests.pages import Page
 
@@ -58,7 +59,8 @@ def test_files_are_complete(done) -> None:
     _, folder = done
     names = {path.name for path in folder.iterdir()}
     digits = {f"digit-{i}.png" for i in range(1, 9)}
-    assert names == {"digits.keras", "gallery.png", "index.html", "patterns.png", "comparison"} | digits
+    pictures = {"gallery.png", "clear.png", "patterns.png"}
+    assert names == {"digits.keras", "index.html", "comparison"} | pictures | digits
     with Image.open(folder / "gallery.png") as gallery:
         assert gallery.width > 1000
         assert len(gallery.convert("RGB").getcolors(2**24)) > 200
@@ -69,7 +71,9 @@ def test_page_stands_alone_and_is_accessible(done) -> None:
     _, folder = done
     page = Page((folder / "index.html").read_text(encoding="utf-8"))
     page.check()
-    (gallery, names), (patterns, estimators), (curves, compared) = page.pictures
+    (gallery, names), (clear, rows), (patterns, estimators), (curves, compared) = page.pictures
+    assert clear == (folder / "clear.png").read_bytes()
+    assert rows.count(" taken for a ") == 4
     assert gallery == (folder / "gallery.png").read_bytes()
     assert patterns == (folder / "patterns.png").read_bytes()
     assert all(name in estimators for name in ESTIMATORS)
@@ -83,7 +87,8 @@ def test_comparison_is_that_of_the_network_on_digits_held_out(done) -> None:
     _, folder = done
     digits = load_digits()
     model = keras.models.load_model(folder / "digits.keras")
-    found = innexplain.compare(model, digits.test_x[:4], COMPARED, y=digits.test_y[:4])
+    chosen = [RegionPerturbation(steps=16), "complexity", "completeness"]
+    found = innexplain.compare(model, digits.test_x[:4], COMPARED, chosen, y=digits.test_y[:4])
     numbers = json.loads((folder / "comparison" / "numbers.json").read_text("utf-8"))
     assert numbers["y"] == digits.test_y[:4].tolist()
     for name in COMPARED:
@@ -93,7 +98,10 @@ def test_comparison_is_that_of_the_network_on_digits_held_out(done) -> None:
     report = Page((folder / "comparison" / "report.html").read_text("utf-8"))
     report.check()
     assert len(report.pictures) == 3
-    page = Page((folder / "index.html").read_text("utf-8"))
+    text = (folder / "index.html").read_text("utf-8")
+    assert "the 16 pixels, of 64, that a map ranks highest" in text
+    assert "regions were replaced in the end" not in text
+    page = Page(text)
     assert {row[1] for row in found.cells()[1]} <= set(page.cells)
 
 
@@ -112,6 +120,24 @@ def test_held_out_digits_are_held_out() -> None:
     assert (digits.train_x.min(), digits.train_x.max()) == (0, 1)
     train = {image.tobytes() for image in digits.train_x}
     assert sum(image.tobytes() in train for image in digits.test_x) == 0
+
+
+def test_colours_of_signal_and_strength_are_told_apart(done) -> None:
+    """The legend of patterns.png has signal beside attribution, that of the gallery strength."""
+    folder = done[1]
+    model, digits = keras.models.load_model(folder / "digits.keras"), load_digits()
+    cases = pick_cases(digits, np.asarray(model(digits.test_x)))[:1]
+    figure = pattern_figure(model, digits.train_x[:100], cases)
+    bars = [axes for axes in figure.axes if axes.get_xticklabels()]
+    assert [bar.get_xticklabels()[-1].get_text() for bar in bars] == [
+        "for the explained class",
+        "signal above zero",
+    ]
+    below = [bar.get_xlabel() for bar in bars]
+    assert all(f"attribution {e}" in below[0] and f"signal {e}" in below[1] for e in ESTIMATORS)
+    runs = [Run(name, np.ones((1, 8, 8))) for name in ("lrp.z", "sensitivity", "pattern.net")]
+    bars = [axes for axes in demo.gallery_figure(0.9, cases, runs).axes if axes.get_xticklabels()]
+    assert [bar.get_xlabel().split("\n")[0] for bar in bars] == ["lrp.z", "sensitivity", "pattern.net"]
 
 
 def test_table_is_printed_with_refusals(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, innexplain_) -> None:

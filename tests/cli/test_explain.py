@@ -97,6 +97,37 @@ def test_neuron_and_class_names(files: Path, tmp_path: Path, innexplain_) -> Non
     assert f"{expected}{outputs_[best]:.4g}" in out
 
 
+def test_clear_writes_class_maps_with_a_legend(files: Path, tmp_path: Path, innexplain_) -> None:
+    """Also where a class is asked for: the heatmap is its own then, the class maps are the same."""
+    arguments = ("explain", files / "rgb.keras", files / "fits.png", "--analyzer", "clear")
+    x = _pixels(files / "fits.png").astype("float32")[None]
+    maps = innexplain.create_analyzer("clear", keras.models.load_model(files / "rgb.keras")).maps(x)
+    for folder, more in ((tmp_path / "all", ()), (tmp_path / "one", ("--neuron", 2))):
+        code, out, err = innexplain_(
+            *arguments, "--output", folder, "--class-names", files / "text.txt", *more
+        )
+        assert (code, err) == (0, "")
+        endings = ("heatmap.png", "overlay.png", "npy", "clear.png", "clear.npy")
+        assert {path.name for path in folder.iterdir()} == {f"fits.{ending}" for ending in endings}
+        np.testing.assert_allclose(np.load(folder / "fits.clear.npy"), maps.response[0], rtol=1e-5)
+        expected = maps.response[0, ..., 2] if more else maps.dominant_response[0]
+        np.testing.assert_allclose(np.load(folder / "fits.npy"), expected, rtol=1e-5)
+        assert "compared, in this order: 0, 1, 2" in out
+        assert "In NAME.clear.png colours are classes" in out
+        best = np.bincount(maps.dominant_class[maps.has_class], minlength=3).argmax()
+        assert f"dominant   class {best} ({('cat', 'dog', 'owl')[best]})" in out
+        assert _pixels(folder / "fits.clear.png").shape[1] > _pixels(folder / "fits.clear.png").shape[0]
+
+
+def test_clear_refuses_a_single_unit(files: Path, tmp_path: Path, innexplain_) -> None:
+    code, _, err = innexplain_(
+        "explain", files / "grey.keras", files / "a.png", "--analyzer", "clear", "--output", tmp_path
+    )
+    assert code != 0
+    assert "clear compares classes" in err
+    assert not list(tmp_path.iterdir())
+
+
 def test_equal_names_do_not_overwrite_each_other(files: Path, tmp_path: Path, innexplain_) -> None:
     code, _, _ = innexplain_(
         "explain", files / "grey.keras", files / "a.png", files / "more" / "a.png",

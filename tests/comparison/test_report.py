@@ -9,8 +9,9 @@ import keras
 import numpy as np
 import pytest
 
+from innexplain.analyzers import create_analyzer
 from innexplain.comparison import Comparison, Complexity, Evaluator, RegionPerturbation, compare
-from innexplain.errors import ArgumentError, InputError, OutputPathError
+from innexplain.errors import ArgumentError, InputError, OutputPathError, UnknownNameError
 from tests.comparison.cases import FAST, Linear, inputs, network, noise
 from tests.comparison.test_choosing import Share
 from tests.eagerly import eagerly
@@ -176,6 +177,57 @@ def test_pictures_whose_evaluator_did_not_run(tmp_path: Path) -> None:
     found.save(tmp_path)
     assert {path.stem for path in tmp_path.glob("*.png")} == {"maps"}
     Page((tmp_path / "report.html").read_text("utf-8")).check()
+
+
+def test_names_of_columns_and_curves_that_are_not_there(found) -> None:
+    with pytest.raises(
+        UnknownNameError, match=r"no column 'gini'\. Did you mean 'Gini'\?.*'AOPC', .*'share'"
+    ):
+        found.values("gini")
+    with pytest.raises(
+        UnknownNameError, match=r"no curve 'score'\. Did you mean 'scores'\?.*'random', .*'both'"
+    ):
+        found.curves("score")
+    other = compare(Linear(), X, {"a": noise(X)}, [Complexity()])
+    with pytest.raises(UnknownNameError, match=r"no curve 'AOPC - random'.*gives any; 'region_perturbation'"):
+        other.curves()
+
+
+def test_a_column_that_nobody_has_numbers_for_is_empty_and_no_error() -> None:
+    found = compare(Linear(), X, {"a": noise(X)}, ["completeness"])
+    assert found.values("|gap|") == {}
+
+
+def test_the_grid_of_maps_says_what_colours_mean(tmp_path: Path) -> None:
+    """Sensitivity has no for and against, whatever it is called; noise that was given counts as relevance."""
+    model = network()
+    with eagerly():
+        mine = create_analyzer("sensitivity", model, norm=1)
+        smooth = create_analyzer("smoothgrad", model, analyzer=mine, augment_by_n=2)
+        methods = {
+            "norm": mine,
+            "smooth": smooth,
+            "gradient": "gradient",
+            "noise": noise(X),
+            "image": "input",
+        }
+        figure = compare(model, X, methods, [Complexity()]).plot_maps()
+    bars = [axes for axes in figure.axes if axes.get_xticklabels()]
+    words = [axes.get_xticklabels()[-1].get_text() for axes in bars]
+    assert words == ["for the explained class", "highest strength", "signal above zero"]
+    assert [bar.get_xlabel().split("\n")[0] for bar in bars] == ["gradient, noise", "norm, smooth", "image"]
+
+
+def test_the_report_says_when_every_region_was_replaced(tmp_path: Path) -> None:
+    """Seven by five pixels in regions of two make twelve: eleven steps are fewer, no steps given are all."""
+    texts = [
+        compare(Linear(), X[:1], {"a": noise(X[:1])}, [RegionPerturbation(2, steps, repeats=1)])
+        .save(tmp_path)
+        .read_text("utf-8")
+        for steps in (11, 12, None)
+    ]
+    said = ["All 12 regions were replaced in the end" in text for text in texts]
+    assert said == [False, True, True]
 
 
 def test_one_image_has_no_band(tmp_path: Path) -> None:

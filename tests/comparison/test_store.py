@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 
 from innexplain.analyzers import Analyzer
 from innexplain.comparison import Complexity, MaxSensitivity, RegionPerturbation, compare
 from innexplain.comparison import evaluations as kinds
-from innexplain.comparison.store import Store, file_name, fingerprint, model_fingerprint
+from innexplain.comparison.store import Store, file_name, fingerprint
 from innexplain.errors import OutputPathError
 from tests.comparison.cases import FAST, Linear, counted, inputs, network, noise
 from tests.eagerly import eagerly
@@ -228,20 +227,3 @@ def test_labels_become_file_names_of_their_own(tmp_path: Path) -> None:
     assert list(found.maps) == labels
     assert len(list((tmp_path / "parts").iterdir())) == len(labels)
     assert [path.name for path in tmp_path.iterdir()] == ["parts"]
-
-
-def test_fingerprints_of_models(tmp_path: Path) -> None:
-    model = network()
-    first = model_fingerprint(model, None, X)
-    model.save(tmp_path / "model.keras")
-    assert model_fingerprint(keras.models.load_model(tmp_path / "model.keras"), None, X) == first
-    kernel = model.layers[0].kernel
-    kernel.assign(kernel + 1e-6)
-    assert model_fingerprint(model, None, X) != first
-    keys = [model_fingerprint(_activated(name), None, X) for name in ("relu", "tanh", "relu")]
-    assert keys[0] == keys[2] != keys[1]
-
-
-def _activated(name: str) -> keras.Model:
-    layer = keras.layers.Activation(name, name="a")
-    return keras.Sequential([keras.Input((4,), name="x"), layer], name="model")

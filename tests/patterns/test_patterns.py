@@ -88,6 +88,21 @@ def test_saved_and_loaded(model, patterns, tmp_path):
         assert all(file[name].dtype.kind in "fU" for name in file)
 
 
+def test_a_name_that_was_saved_can_be_loaded(model, patterns, tmp_path):
+    """`save("p")` writes p.npz, so `load("p")` reads it: beside a folder p, too, not in place of a file p."""
+    name, sums = str(tmp_path / "run.1"), tmp_path / "sums"
+    (tmp_path / "run.1").mkdir()
+    assert patterns.save(name) == tmp_path / "run.1.npz"
+    np.testing.assert_array_equal(Patterns.load(name, model).get("top"), patterns.get("top"))
+    PatternComputer(model).partial_fit(X).save(sums)
+    assert PatternComputer(model).load(sums).samples == len(X)
+    sums.write_bytes(b"another")
+    with pytest.raises(UnreadableFileError, match="damaged or something else"):
+        PatternComputer(model).load(sums)
+    with pytest.raises(UnreadableFileError, match="no such file, with or without"):
+        Patterns.load(tmp_path / "none", model)
+
+
 @pytest.mark.parametrize("name", ["top", "norm"])
 def test_other_weights_are_refused_by_name(patterns, tmp_path, name):
     other = build()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
-from innexplain.errors import ArgumentError, InputError
+from innexplain.errors import ArgumentError, InnexplainWarning, InputError
 from innexplain.patterns import (
     ESTIMATORS,
     PatternComputer,
@@ -177,3 +179,54 @@ def test_errors(deep):
         quality(model, [], patterns)
     with pytest.raises(ArgumentError, match="samples"):
         quality(model, x, patterns, samples=0)
+
+
+def test_too_few_samples_are_refused(deep):
+    """Three samples fit anything: rho was 1 for every estimator, random directions too."""
+    model, x, patterns = deep
+    words = r"in no layer: 'conv' \(18 inputs\): 48 of 92 .*'top' \(16 inputs\): 3 of 84 .*at least 81 more"
+    with pytest.raises(InputError, match=words):
+        quality(model, x[:3], patterns)
+
+
+def warned(*arguments, **settings):
+    """What `quality` found, and the one thing it warned of, at the line that called it."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", InnexplainWarning)
+        found = quality(*arguments, **settings)
+    assert len(said) == 1 and said[0].filename == __file__
+    return found, str(said[0].message)
+
+
+def test_layers_with_too_few_receptive_fields_are_nan(deep):
+    """A convolution has 16 receptive fields an image, the dense layer one; what is asked for is enough."""
+    model, x, patterns = deep
+    few, text = warned(model, x[:60], patterns)
+    assert "cannot be judged, in 'top' (16 inputs): 60 of 84 receptive fields. " in text
+    assert text.endswith("Give at least 24 more samples.")
+    for own in few.rho.values():
+        assert np.isfinite(own[0]).all() and np.isnan(own[1]).all() and own[1].shape == (3,)
+    assert "nan" in str(few) and np.isnan(few.means()["S_w"]).tolist() == [False, True]
+    enough = quality(model, x[:84], patterns)
+    assert all(np.isfinite(r).all() for own in enough.rho.values() for r in own)
+
+
+def test_fewer_receptive_fields_than_needed_were_asked_for(deep):
+    model, x, patterns = deep
+    _, text = warned(model, x, patterns, samples=90, batch_size=300)
+    assert "'conv' (18 inputs): 90 of 92 receptive fields. " in text and text.endswith("Give samples=92.")
+    quality(model, x, patterns, samples=92, batch_size=300)
+    with pytest.raises(InputError, match=r"Give at least 4 more samples and samples=92\.$"):
+        quality(model, x[:80], patterns, samples=70)
+
+
+def test_random_directions_are_the_floor_at_the_least_number_of_samples():
+    """A layer with 30 inputs that vary alike: with as many samples as are let pass, random stays low."""
+    x = np.random.default_rng(0).normal(size=(400, 30)).astype("float32")
+    dense = layers.Dense(8, activation="relu", name="dense")
+    model = randomise(keras.Sequential([keras.Input((30,)), dense]), 1)
+    patterns = PatternComputer(model, ALL).fit(x[:200], progress=False)
+    with pytest.raises(InputError, match=r"139 of 140 .*at least 1 more"):
+        quality(model, x[200:339], patterns, batch_size=200)
+    assert quality(model, x[200:340], patterns, ["random"], batch_size=200).means()["random"][0] < 0.2

@@ -143,6 +143,20 @@ def test_bars_stand_side_by_side_and_are_as_high_as_their_numbers() -> None:
         assert left.get_x() > group - 0.5 and right.get_x() + right.get_width() < group + 0.5
 
 
+def test_bars_say_where_there_is_no_number(tmp_path) -> None:
+    """rho of layers that cannot be judged is NaN: no bar there, and a word in its place."""
+    figure = bars({"S_w": [np.nan, 0.2], "S_a": [np.nan, np.nan]}, ["conv", "top"], ylabel="rho")
+    axes = figure.axes[0]
+    assert [bar.get_height() for bar in axes.containers[0]] == [0.0, 0.2]
+    places = [bar.get_x() + bar.get_width() / 2 for c in axes.containers for bar in c]
+    assert [text.get_text() for text in axes.texts] == ["no number"] * 3
+    assert [text.get_position()[0] for text in axes.texts] == pytest.approx([places[i] for i in (0, 2, 3)])
+    save_figure(figure, tmp_path / "bars.png")
+    save_figure(bars({"S_a": [np.nan]}, ["conv"]), tmp_path / "none.png")
+    with pytest.raises(InputError, match="finite"):
+        bars({"S_w": [np.inf, np.nan]}, ["conv", "top"])
+
+
 def test_bars_refuse_what_does_not_fit() -> None:
     for values, groups in (
         ({}, ["a"]),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from innexplain import plots
-from innexplain.errors import ArgumentError, InputError
+from innexplain.errors import ArgumentError, InputError, UnknownNameError
 from innexplain.plots.colours import colours
 
 RNG = np.random.default_rng(0)
@@ -30,8 +30,10 @@ def test_sample_scale_uses_each_maps_own_maximum() -> None:
         for axes, name in zip(row[1:], MAPS, strict=True):
             flat = MAPS[name][i].sum(-1) if MAPS[name].ndim == 4 else MAPS[name][i]
             np.testing.assert_array_equal(_shown(axes), colours(flat, np.abs(flat).max()))
-            assert float(axes.get_xlabel()[1:]) == pytest.approx(np.abs(flat).max(), rel=0.01)
-            assert axes.get_xlabel()[0] == "±"
+            ends = {"gradient": "±", "sensitivity": "0 to "}[name]  # sensitivity is never below zero
+            assert axes.get_xlabel().startswith(ends)
+            limit = float(axes.get_xlabel().removeprefix(ends))
+            assert limit == pytest.approx(np.abs(flat).max(), rel=0.01)
 
 
 def test_joint_scale_is_one_for_all_maps_of_an_analyzer() -> None:
@@ -63,8 +65,46 @@ def test_labels_titles_and_legend_are_written() -> None:
     assert [row[0].get_ylabel() for row in cells] == ["a cat\n0.9", "a dog", "an owl"]
     assert [axes.get_title() for axes in cells[0]] == ["image", "gradient", "sensitivity"]
     assert [text.get_text() for text in figure.texts] == ["Why?"]
-    legend = [tick.get_text() for tick in figure.axes[-1].get_xticklabels()]
-    assert legend == ["against the explained class", "zero", "for the explained class"]
+    assert _legends(figure)[0] == (
+        ["against the explained class", "zero", "for the explained class"],
+        "gradient",
+    )
+
+
+def _legends(figure) -> list[tuple[list[str], str]]:
+    """Of every colour bar its words, and the lines below."""
+    bars = [axes for axes in figure.axes if axes.get_xticklabels()]
+    return [([t.get_text() for t in axes.get_xticklabels()], axes.get_xlabel()) for axes in bars]
+
+
+def test_strength_has_a_bar_from_low_to_high() -> None:
+    """Maps that are never below zero: half of the colours, and no word on for and against."""
+    figure = plots.gallery(IMAGES, {"mine": MAPS["sensitivity"]}, meaning="strength")
+    assert [words for words, _ in _legends(figure)] == [["no strength", "highest strength"]]
+    assert figure.axes[-1].get_xlim() == (0, 1)
+    largest = [float(f"{m.max():.3g}") for m in MAPS["sensitivity"]]
+    assert [float(a.get_xlabel().removeprefix("0 to ")) for a in figure.axes[1:6:2]] == pytest.approx(largest)
+
+
+def test_maps_of_different_meaning_have_a_bar_each() -> None:
+    """By the names of analyzers, where nothing else is said."""
+    maps = {**MAPS, "lrp.z": MAPS["gradient"], "pattern.net": MAPS["gradient"], "mine": MAPS["gradient"]}
+    (relevance, others), (strength, second), (signal, third) = _legends(
+        plots.gallery(IMAGES, maps, meaning={"mine": "signal"})
+    )
+    assert relevance == ["against the explained class", "zero", "for the explained class"]
+    assert strength == ["no strength", "highest strength"]
+    assert signal == ["signal below zero", "zero", "signal above zero"]
+    assert (others, second) == ("gradient, lrp.z", "sensitivity")
+    assert third == "pattern.net, mine\neach map has its own colour ends (written below it)"
+
+
+def test_a_long_list_of_names_is_all_others() -> None:
+    many = {f"lrp.number_{i}": MAPS["gradient"] for i in range(30)}
+    (_, others), (_, strength) = _legends(plots.gallery(IMAGES, {**many, "sensitivity": MAPS["sensitivity"]}))
+    assert others == "all other maps" and strength.startswith("sensitivity\n")
+    ((_, alone),) = _legends(plots.gallery(IMAGES, many))
+    assert alone == "each map has its own colour ends (written below it)"
 
 
 def test_more_analyzers_than_columns_go_on_below_in_even_blocks() -> None:
@@ -74,15 +114,19 @@ def test_more_analyzers_than_columns_go_on_below_in_even_blocks() -> None:
     assert titles == ["image", *list(maps)[:4], "image", *list(maps)[4:]]
 
 
+@pytest.mark.parametrize("meaning", ["relevance", {"integrated_gradients": "strength"}], ids=["one", "two"])
 @pytest.mark.parametrize("scale", ["sample", "joint"])
-def test_no_text_or_cell_overlaps_another(scale: str) -> None:
+def test_no_text_or_cell_overlaps_another(scale: str, meaning) -> None:
     """Measured by the renderer: the boxes of all axes with their titles and labels are disjoint."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     names = ["input_t_gradient", "lrp.sequential_preset_b_flat_until_idx", "integrated_gradients"]
     maps = {name: RNG.normal(size=(2, 8, 8)) * 1e-7 for name in names}
     labels = ["a 3, right\npredicted 3, p = 0.999\nscore 12.1", "a 5"]
-    figure = plots.gallery(np.zeros((2, 8, 8, 1)), maps, labels, scale=scale, columns=2, title="One\nTwo")
+    maps |= {f"another_name_that_is_long_enough_to_fill_lines_{i}": maps[names[0]] for i in range(3)}
+    figure = plots.gallery(
+        np.zeros((2, 8, 8, 1)), maps, labels, scale=scale, columns=2, title="One\nTwo", meaning=meaning
+    )
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     renderer = canvas.get_renderer()
@@ -151,6 +195,13 @@ def test_no_global_figure_is_left() -> None:
         ({"kind": "video"}, ArgumentError, "received 'video'"),
         ({"kind": "table"}, InputError, "kind='table' expects 2 axes"),
         ({"columns": 0}, ArgumentError, "columns"),
+        ({"meaning": "strenth"}, UnknownNameError, "meaning must be one of.*Did you mean 'strength'"),
+        ({"meaning": {"gradient": "sign"}}, UnknownNameError, "meaning must be one of"),
+        (
+            {"meaning": {"gradeint": "signal"}},
+            UnknownNameError,
+            "no maps of 'gradeint'.*Did you mean 'gradient'",
+        ),
     ],
 )
 def test_errors_name_the_argument(arguments: dict, error: type[Exception], words: str) -> None:
