@@ -9,7 +9,7 @@ from typing import Any
 
 from keras import ops
 
-from innexplain.graph.kinds import SUM
+from innexplain.graph.kinds import SCALE, SUM
 from innexplain.graph.step import Step
 from innexplain.numerics import (
     cast_like,
@@ -66,6 +66,10 @@ class Pass(Rule):
     contributions hands all of it on.  Where input and output differ in shape (broadcasting), the
     contributions that are summed share it in proportion.
     """
+
+    def suits(self, step: Step) -> bool:
+        """Not the linear part of a layer, whose outputs have many contributions."""
+        return step.linear is None or step.kind == SCALE
 
     def forward(self, step: Step, *inputs: Tensor) -> tuple[list[Tensor], Pullback]:
         """Run the step; tell the signal from masks and constants by its being the first input."""

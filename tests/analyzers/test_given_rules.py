@@ -82,6 +82,11 @@ def test_a_rule_for_a_layer_with_an_activation_is_for_the_part_that_it_suits():
     assert [a.rule.name for a in analyzer.assignments if a.step.path == ("both",)] == ["Flat", "Pass"]
     analyzer = create("guided_backprop", MODEL, rules={L.Dense: "relu"})
     assert analyzer.overridden == ("both [activation]", "gate")
+    for name in ("lrp.epsilon", "clear"):
+        plain = create(name, MODEL)
+        for rules in ({"both": "relu"}, {L.Dense: "relu"}):
+            given = create(name, MODEL, rules=rules)
+            assert [a.rule for a in given.assignments] == [a.rule for a in plain.assignments]
 
 
 def test_a_rule_for_what_is_not_on_the_way_is_no_error():

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 import innexplain
 from tests.benchmarks import networks
-from tests.benchmarks.speed_tasks import taken_by
+from tests.benchmarks.speed_tasks import rounds_of
 from tests.benchmarks.subprocesses import forget_peak, peak_megabytes
 
 
@@ -22,12 +22,7 @@ def times(model: str, batch: int, classes: int, batch_size: int, rounds: int) ->
         "gradient": lambda: written(x),
         "clear": lambda: analyzer.maps(x, batch_size=batch_size),
     }
-    for run in runs.values():
-        run()  # compiles
-    found = []
-    for number in range(rounds):
-        order = list(runs) if number % 2 == 0 else list(runs)[::-1]
-        found.append({name: taken_by(runs[name]) for name in order})
+    found = rounds_of(runs, rounds)
     return {
         **{name: median(r[name].clock for r in found) for name in runs},
         "ratio": median(_ratio(r, "clock", classes) for r in found),

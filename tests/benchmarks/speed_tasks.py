@@ -57,13 +57,19 @@ def times(model: str, batch: int, analyzers: Sequence[str], repeats: int, wrappe
 def _interleaved(gradient: Callable, analyzers: dict[str, Any], x: Any, repeats: int) -> dict[str, dict]:
     """Rounds of one run each, in alternating order; a ratio is that of two runs of one round."""
     runs = {BY_HAND: gradient, **{n: lambda a=a: a.analyze(x) for n, a in analyzers.items()}}
+    rounds = rounds_of(runs, repeats)
+    return {name: _medians([(r[name], r[BY_HAND]) for r in rounds], 1) for name in runs}
+
+
+def rounds_of(runs: dict[str, Callable], repeats: int) -> list[dict[str, Taken]]:
+    """What each function takes in rounds of alternating order, after a call that compiles."""
     for run in runs.values():
-        run()  # compiles
+        run()
     rounds = []
     for number in range(repeats):
         order = list(runs) if number % 2 == 0 else list(runs)[::-1]
         rounds.append({name: taken_by(runs[name]) for name in order})
-    return {name: _medians([(r[name], r[BY_HAND]) for r in rounds], 1) for name in runs}
+    return rounds
 
 
 def _bracketed(gradient: Callable, analyzer: Any, x: Any, repeats: int) -> dict[str, float]:
