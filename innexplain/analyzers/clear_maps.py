@@ -13,10 +13,10 @@ class ClearMaps(NamedTuple):
     """The class maps of a batch.
 
     Args:
-        response: `R(x|c)`, how strongly each location speaks for each class, (n, *spatial, classes).
-        dominant_class: `argmax_c R(x|c)`, the class as the model numbers it, int64 (n, *spatial); of equal
+        response: `R(x|c)`, how strongly each location speaks for each class, `(n, *spatial, classes)`.
+        dominant_class: `argmax_c R(x|c)`, the class as the model numbers it, int64 `(n, *spatial)`; of equal
             responses the one that stands first in `classes`.
-        dominant_response: `max_c R(x|c)`, (n, *spatial).
+        dominant_response: `max_c R(x|c)`, `(n, *spatial)`.
         classes: the classes looked at, as the model numbers them, in the order of the last axis of
             `response`, int64 (n, classes).
 
@@ -42,7 +42,7 @@ class ClearMaps(NamedTuple):
         """Find what dominates.
 
         Args:
-            response: (n, *spatial, classes).
+            response: `(n, *spatial, classes)`.
             classes: (n, classes).
         """
         place = response.argmax(axis=-1)

@@ -43,7 +43,7 @@ def class_colours(classes: Any, palette: str | Mapping[int, Any] = "distinct") -
             the mapping lacks are left out; pictures draw them in light grey as "other classes".
 
     Returns:
-        `{class: (red, green, blue)}`, sorted by class, each colour in [0, 1].
+        A dict from classes to (red, green, blue), sorted by class, each colour in [0, 1].
 
     Raises:
         ArgumentError: More than 12 classes for `"distinct"`, an unknown palette, or no colour.
