@@ -36,7 +36,14 @@ GROUND = 0  # single files, not folders: they may use each other
 
 KERAS_INTERNALS = re.compile(r"\b(_keras_history|_inbound_nodes|_functional|keras\.src)\b")
 KERAS_INTERNALS_IN = ("graph/",)
-TENSORFLOW_IN = ("numerics.py", "backward/", "graph/inputs.py", "patterns/sums.py", "cli/")
+TENSORFLOW_IN = (
+    "numerics.py",
+    "backward/",
+    "graph/inputs.py",
+    "patterns/gathering.py",
+    "patterns/sums.py",
+    "cli/",
+)
 
 MAX_LINES = 300
 CODE_FOLDERS = ("innexplain", "tests", "examples")

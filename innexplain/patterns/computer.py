@@ -17,17 +17,19 @@ from innexplain.graph.canonical import canonical
 from innexplain.graph.inputs import check_arrays, flatten_inputs, is_dataset, rows_of
 from innexplain.graph.trace import trace
 from innexplain.numerics import accumulation_dtype
+from innexplain.patterns.blocks import blocks_of
 from innexplain.patterns.feeding import batches_in
-from innexplain.patterns.moments import merged, pattern
+from innexplain.patterns.moments import merged, merged_groups, scale
 from innexplain.patterns.patterns import PATTERN_TYPES, Patterns, owners_of
+from innexplain.patterns.scaled import Part, ScaledArrays
 from innexplain.patterns.sites import Site, find_sites, fingerprints
 from innexplain.patterns.store import load_arrays, save_arrays
-from innexplain.patterns.sums import Arrays, Sums
+from innexplain.patterns.sums import Sums
 
 __all__ = ["PatternComputer"]
 
 _GROUP = {"relu": "positive", "relu.negative": "negative", "linear": "all"}
-_KIND = "sums of a fit of patterns"
+_KIND = "sums of a fit of patterns, about running means"
 
 
 class PatternComputer:
@@ -95,7 +97,7 @@ class PatternComputer:
         self.sites: list[Site] = find_sites(self.graph)
         if not self.sites:
             raise ModelError(f"{model.name!r} has no layer with a kernel: there is no pattern to fit.")
-        self._sums = Sums(self.graph, self.sites, self._groups)
+        self._sums = Sums(self.graph, blocks_of(self.sites), self._groups, mean_y == "all")
 
     @property
     def _groups(self) -> tuple[str, ...]:
@@ -160,34 +162,37 @@ class PatternComputer:
         Raises:
             InputError: nothing was added.
         """
-        if self._sums.references is None:
+        if not self.samples:
             raise InputError("There is nothing to make patterns of: no batch was added. Call fit(dataset).")
-        arrays: dict[str, dict[str, np.ndarray]] = {}
-        silent: dict[str, dict[str, int]] = {}
-        for site in self.sites:
-            kernel, _ = self.weights(site)
-            sums = self._sums.read(f"{site.key}|")  # site by site: they are larger than the weights
-            found = {t: self._pattern(site, t, kernel, sums) for t in self.pattern_types}
-            arrays[site.key] = found
-            silent[site.key] = {
-                t: int((site.neurons.sum_weights(np.abs(a)) == 0).sum()) for t, a in found.items()
-            }
+        arrays = {site.key: self._scaled(site) for site in self.sites}
+        silent = {key: found.silent() for key, found in arrays.items()}
         return Patterns(arrays, silent, self._prints, owners_of(arrays, self._traced))
 
-    def _pattern(self, site: Site, pattern_type: str, kernel: np.ndarray, sums: Arrays) -> np.ndarray:
-        own = _group_sums(sums, site, _GROUP[pattern_type])
-        every = {k: sums[f"{site.key}|every|{k}"] for k in ("n", "y")}
-        mean_y = every["y"] / np.maximum(every["n"], 1.0) if self.mean_y == "all" else None
-        return pattern(own, site.neurons, kernel, mean_y)
+    def _scaled(self, site: Site) -> ScaledArrays:
+        """The patterns of a site: its sums by weight, which are not copied, and a number a neuron."""
+        kernel, _ = self._effective(site)
+        parts: dict[str, list[Part]] = {t: [] for t in self.pattern_types}
+        for block in self._sums.blocks_of(site):
+            own = ops.convert_to_numpy(block.of_kernel(kernel))
+            state = self._sums.read(block)
+            for pattern_type, found in parts.items():
+                group = state.get(_GROUP[pattern_type])
+                if group is None:
+                    group = merged(state["positive"], state["negative"], block.neurons)
+                found.append((block, group["xy"], scale(group, block.neurons, own)))
+        return ScaledArrays(parts)
 
     def weights(self, site: Site) -> tuple[np.ndarray, np.ndarray]:
         """The effective kernel of a site and, by neuron, its bias (at the centre, where it differs)."""
-        kernel, bias = site.part.weights(self._blank_input(site))
+        kernel, bias = self._effective(site)
         if bias is None:
             return np.asarray(kernel, "float64"), np.zeros(site.neurons.count)
         wide = np.moveaxis(np.asarray(bias, "float64"), 1 if site.part.bias_axis == 1 else -1, -1)
         flat = wide.reshape(-1, wide.shape[-1])
         return np.asarray(kernel, "float64"), flat[len(flat) // 2]
+
+    def _effective(self, site: Site) -> tuple[Any, Any]:
+        return site.part.weights(self._blank_input(site))
 
     def _blank_input(self, site: Site) -> Any:
         """Zeros like a site's input; what batch norms do to weights does not depend on its size."""
@@ -208,18 +213,15 @@ class PatternComputer:
                 "merge needs two computers of one model, with the same pattern_type and mean_y. Received: "
                 f"{type(other).__name__} of {_name_of(other)!r}"
             )
-        if other._sums.references is None:
-            return self
-        if self._sums.references is None:
-            self._sums.write(other._sums.read())
-        else:
-            neurons = {site.key: site.neurons for site in self.sites}
-            self._sums.write(merged(self._sums.read(), other._sums.read(), neurons))
+        for block in self._sums.blocks:
+            ours, theirs = self._sums.read(block), other._sums.read(block)
+            self._sums.write(block, merged_groups(ours, theirs, block.neurons))
+        self._sums.write_samples(self.samples + other.samples)
         return self
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the sums so far, so that the fit can go on later; `.npz` without pickle."""
-        return save_arrays(path, _KIND, self._notes(), self._sums.read())
+        return save_arrays(path, _KIND, self._notes(), self._sums.flat())
 
     def load(self, path: str | os.PathLike[str]) -> PatternComputer:
         """Go on from what `save` wrote; what was added to this computer before is dropped.
@@ -234,7 +236,7 @@ class PatternComputer:
                 raise ModelError(
                     f"{path}: belongs to another fit, whose {name} differ(s): {_differing(notes[name], ours)}"
                 )
-        self._sums.write(arrays)
+        self._sums.write_flat(arrays)
         return self
 
     def _notes(self) -> dict[str, Any]:
@@ -249,17 +251,6 @@ def _differing(theirs: Any, ours: Any) -> str:
     if not isinstance(ours, dict):
         return f"expected {ours!r}, received {theirs!r}"
     return next((repr(k) for k in {**ours, **theirs} if ours.get(k) != theirs.get(k)), "")
-
-
-def _group_sums(sums: Arrays, site: Site, group: str) -> Arrays:
-    if f"{site.key}|{group}|n" in sums:
-        return {k: sums[f"{site.key}|{group}|{k}"] for k in ("n", "y", "yy", "x", "xy", "c")}
-    one, other = (
-        {f"{site.key}|all|{k}": v for k, v in _group_sums(sums, site, half).items()}
-        for half in ("positive", "negative")
-    )
-    joined = merged(one, other, {site.key: site.neurons})
-    return {k.rpartition("|")[2]: v for k, v in joined.items()}
 
 
 def _name_of(other: Any) -> str:

@@ -52,17 +52,17 @@ class Neurons:
                 shape[axis] = length
         return ops.reshape(values, shape)
 
-    def along_kernel(self, values: np.ndarray, rank: int) -> np.ndarray:
+    def along_kernel(self, values: Any, rank: int) -> Any:
         """Numbers (count,) in a shape that broadcasts against the kernel, of a rank."""
         shape = [1] * rank
         for axis, length in zip(self.kernel_axes, self.shape, strict=True):
             shape[axis] = length
-        return np.reshape(values, shape)
+        return values.reshape(shape) if isinstance(values, np.ndarray) else ops.reshape(values, shape)
 
     def sum_weights(self, kernel: np.ndarray) -> np.ndarray:
-        """The sum over each neuron's weights, (count,)."""
+        """The sum over each neuron's weights, (count,), in float64."""
         axes = tuple(a for a in range(kernel.ndim) if a not in self.kernel_axes)
-        return kernel.sum(axis=axes).ravel()
+        return kernel.sum(axis=axes, dtype="float64").ravel()
 
 
 def neurons_of(part: LinearPart) -> Neurons:

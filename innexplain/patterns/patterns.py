@@ -26,10 +26,13 @@ _KIND = "patterns"
 
 @dataclass(frozen=True, eq=False)
 class Patterns:
-    """The patterns of a model's layers, each of the shape of the layer's kernel, in float64.
+    """The patterns of a model's layers, each of the kernel's shape, in the precision that it is summed in.
+
+    That is float32, or float64 of a float64 layer.
 
     Args:
-        arrays: by site (path and part, as text), then by pattern type.
+        arrays: by site (path and part, as text), then by pattern type.  Fresh from a fit, they share the
+            memory of its sums, and an array is made anew whenever it is asked for.
         silent: how many neurons of a site have the pattern zero, by site and pattern type: they never
             fired, or gave one value only.
         prints: digests of the weights of the model's layers, by path.

@@ -123,5 +123,6 @@ def _digest(layer: Any) -> str:
     for weight in layer.weights:
         array = keras.ops.convert_to_numpy(weight)
         if array.dtype.kind in "fiub":  # the state of a seed generator changes by itself, and is unsigned
-            digest.update(f"{array.shape}".encode() + np.ascontiguousarray(array).tobytes())
+            digest.update(f"{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).reshape(-1).view("uint8").data)
     return digest.hexdigest()

@@ -1,12 +1,15 @@
 """The sums that patterns are made of, gathered in one forward pass without cutting out patches.
 
-`sum_n patch_n v_n` is the gradient of `<f(x, K), v>` with respect to the kernel K, for any linear map f.
-Sums are float64 variables; within a batch, float32 sums are taken about a reference, so that little cancels.
+They are sums about the mean of the outputs so far: whenever that moves, so do they.  Nothing large cancels
+then, and the two numbers a weight need not be float64: of the sum of products, float32 and eight more bits
+are kept, so that nothing small is lost in it; of the mean input, float32, since an error in it only counts
+as far as the mean output still moves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import keras
@@ -16,60 +19,61 @@ from keras import ops
 
 from innexplain.graph.inputs import flatten_inputs
 from innexplain.graph.step import Graph, Step
-from innexplain.numerics import cast_like, late, vjp, widen
+from innexplain.numerics import accumulation_dtype, widen
+from innexplain.patterns.blocks import Block
+from innexplain.patterns.gathering import GROUPS, add_neurons, add_weights
+from innexplain.patterns.moments import EVERY, merged_groups
 from innexplain.patterns.sites import Site
 
 __all__ = ["GROUPS", "Sums"]
 
 Tensor = Any
 Arrays = dict[str, np.ndarray]
+State = dict[str, Arrays]
 
-#: Which outputs of a neuron count: the positive ones, the others, all.
-GROUPS = ("positive", "negative", "all")
-_SAMPLES = "samples|every|n"
+_BY_NEURON = ("n", "c")
+_BY_WEIGHT = ("x", "xy")
+_SHARED_OUT = ("n", "xy")
+_SAMPLES = "samples"
 
 
 class Sums:
-    """Running sums over batches, for every site and group.
+    """Running sums over batches, for every block and group, as `moments.py` names them.
 
-    For a group with indicator g these are, each about the reference c of its neuron,
-    `n = sum g`, `y = sum g (y - c)`, `yy = sum g (y - c)^2` by neuron, and `x = sum g x`,
-    `xy = sum g x (y - c)` by weight.  Created under a `tf.distribute.Strategy`, every replica has sums of
-    its own, which are added when they are read.
+    Created under a `tf.distribute.Strategy`, every replica has sums of its own, which are brought together
+    when they are read.
 
     Args:
         graph: the canonical graph.
-        sites: where sums are gathered.
+        blocks: where sums are gathered.
         groups: which of `GROUPS`.
+        common: whether the reference of every group is the mean over all samples, and not its own.
     """
 
-    def __init__(self, graph: Graph, sites: Sequence[Site], groups: Sequence[str]) -> None:
+    def __init__(self, graph: Graph, blocks: Sequence[Block], groups: Sequence[str], common: bool) -> None:
         self.graph = graph
-        self.sites = list(sites)
+        self.blocks = list(blocks)
         self.groups = tuple(groups)
+        self.common = common
         self.strategy = tf.distribute.get_strategy()
-        self.references: dict[str, np.ndarray] | None = None
-        self.variables = {
-            name: tf.Variable(
-                tf.zeros(shape, tf.float64), trainable=False, name="sum",
-                synchronization=tf.VariableSynchronization.ON_READ,
-                aggregation=tf.VariableAggregation.SUM,
-            )
-            for name, shape in self._shapes().items()
-        }  # fmt: skip
+        self._samples = _variable((), "float64")
+        self.variables = {block.key: self._variables(block) for block in self.blocks}
+        self._compiled: dict[Any, Any] = {}
         self._gather = tf.function(self._gather_batch, autograph=False, reduce_retracing=True)
-        self._means = tf.function(self._first_sums, autograph=False, reduce_retracing=True)
 
-    def _shapes(self) -> dict[str, tuple[int, ...]]:
-        shapes: dict[str, tuple[int, ...]] = {_SAMPLES: ()}
-        for site in self.sites:
-            for group in self.groups:
-                for name in ("n", "y", "yy"):
-                    shapes[f"{site.key}|{group}|{name}"] = (site.neurons.count,)
-                for name in ("x", "xy"):
-                    shapes[f"{site.key}|{group}|{name}"] = site.kernel_shape
-            shapes[f"{site.key}|every|n"] = shapes[f"{site.key}|every|y"] = (site.neurons.count,)
-        return shapes
+    def _variables(self, block: Block) -> dict[str, dict[str, Any]]:
+        wide = accumulation_dtype(block.site.part.layer.compute_dtype)
+        neurons = dict.fromkeys(_BY_NEURON, ((block.neurons.count,), "float64"))
+        weights = dict.fromkeys(_BY_WEIGHT, (block.shape, wide))
+        # Workers cannot send each other int8.
+        weights["low"] = (block.shape, "float16" if self.several else "int8")
+        every = {EVERY: {k: _variable(*v) for k, v in neurons.items()}} if self.common else {}
+        found = {g: {k: _variable(*v) for k, v in {**neurons, **weights}.items()} for g in self.groups}
+        return {**every, **found}
+
+    def blocks_of(self, site: Site) -> list[Block]:
+        """Those of one site."""
+        return [block for block in self.blocks if block.site is site]
 
     @property
     def several(self) -> bool:
@@ -79,7 +83,8 @@ class Sums:
     @property
     def samples(self) -> int:
         """How many samples were added."""
-        return int(self._total(self.variables[_SAMPLES]))
+        own = self._samples
+        return round(float(self.strategy.reduce("SUM", own, axis=None) if self.several else own))
 
     def spread(self, rows: Sequence[np.ndarray]) -> list[Tensor]:
         """A batch as tensors, of which every replica gets its share."""
@@ -103,69 +108,105 @@ class Sums:
 
     def add(self, rows: Any) -> None:
         """Add a batch: one tensor an entry of the graph, or under a strategy one set a replica."""
-        if self.references is None:
-            found = self.strategy.run(self._means, args=(rows,))
-            sums = {k: self._reduce(v) for k, v in found.items()}
-            keys = [k.removesuffix("|n") for k in sums if k.endswith("|n")]
-            means = {k: sums[f"{k}|y"] / np.maximum(sums[f"{k}|n"], 1.0) for k in keys}
-            self.references = {k: v.astype("float32") for k, v in means.items()}
-        references = {k: tf.constant(v) for k, v in self.references.items()}
-        self.strategy.run(self._gather, args=(rows, references))
-
-    def _reduce(self, value: Any) -> np.ndarray:
-        return np.asarray(self.strategy.reduce("SUM", value, axis=None), "float64")
-
-    def read(self, start: str = "") -> Arrays:
-        """The sums over all replicas, and the references; of names with a certain start, or all."""
-        found = {k: self._total(v) for k, v in self.variables.items() if k.startswith(start)}
-        references = {f"{k}|c": v for k, v in (self.references or {}).items()}
-        return {**found, **{k: v for k, v in references.items() if k.startswith(start)}}
-
-    def _total(self, variable: Any) -> np.ndarray:
         if self.several:
-            return np.asarray(self.strategy.reduce("SUM", variable, axis=None))
-        return np.asarray(variable)
+            self.strategy.run(self._gather, args=(rows,))
+            return
+        # The number of rows is left open, so that a last, smaller batch does not compile again.
+        fixed = [e.value.shape[0] is not None for e in self.graph.entries]
+        specs = [
+            tf.TensorSpec(row.shape if own else (None, *row.shape[1:]), row.dtype)
+            for own, row in zip(fixed, rows, strict=True)
+        ]
+        key = tuple(map(str, specs))
+        if key not in self._compiled:
+            self._compiled[key] = self._gather.get_concrete_function(specs)
+        self._compiled[key](rows)
 
-    def write(self, arrays: Arrays) -> None:
-        """Go on from sums that were read earlier."""
-        self.references = {k.removesuffix("|c"): v for k, v in arrays.items() if k.endswith("|c")} or None
-        for name, variable in self.variables.items():
-            variable.assign(arrays[name])
+    def read(self, block: Block) -> State:
+        """The sums of a block over all replicas, by group."""
+        own = self.variables[block.key]
+        if not self.several:
+            return {g: {k: _seen(v) for k, v in found.items()} for g, found in own.items()}
+        found = self._gathered(own)
+        count = self.strategy.num_replicas_in_sync
+        replicas = [{g: {k: v[i] for k, v in f.items()} for g, f in found.items()} for i in range(count)]
+        return reduce(lambda one, other: merged_groups(one, other, block.neurons), replicas)
 
-    def _first_sums(self, rows: Sequence[Tensor]) -> dict[str, Tensor]:
-        found: dict[str, Tensor] = {}
-        rows, present = self._never_none(rows)
-        for site, _step, _x, z, gate in self._at_work(rows):
-            for group in self.groups:
-                mask = _mask(group, gate) * _along_samples(present, z)
-                for name, value in (("n", mask), ("y", mask * z)):
-                    key = f"{site.key}|{group}|{name}"
-                    total = site.neurons.sum_positions(value)
-                    found[key] = found[key] + total if key in found else total
+    def _gathered(self, variables: dict[str, dict[str, Any]]) -> State:
+        """What variables hold, replicas first."""
+
+        def values() -> Any:
+            return {g: {k: tf.cast(v, tf.float64)[None] for k, v in f.items()} for g, f in variables.items()}
+
+        def gathered() -> Any:
+            found = self.strategy.run(values)
+            return {g: {k: self.strategy.gather(v, axis=0) for k, v in f.items()} for g, f in found.items()}
+
+        found = tf.function(gathered, autograph=False).get_concrete_function()()
+        return {
+            g: {k: v.numpy().astype(variables[g][k].dtype.as_numpy_dtype) for k, v in f.items()}
+            for g, f in found.items()
+        }
+
+    def write(self, block: Block, state: State) -> None:
+        """Go on with a block from sums that were read earlier; every replica gets an equal share."""
+        count = self.strategy.num_replicas_in_sync
+        for group, own in self.variables[block.key].items():
+            for name, variable in own.items():
+                value = np.asarray(state[group][name])
+                value = value / count if name in _SHARED_OUT and count > 1 else value
+                variable.assign(value.astype(variable.dtype.as_numpy_dtype))
+
+    def write_samples(self, samples: int) -> None:
+        """Go on counting from a number."""
+        self._samples.assign(samples / self.strategy.num_replicas_in_sync)
+
+    def flat(self) -> Arrays:
+        """All sums by one name each, for a file."""
+        found = {_SAMPLES: np.array(self.samples)}
+        for block in self.blocks:
+            state = self.read(block)
+            found.update({f"{block.key}|{g}|{k}": v for g, own in state.items() for k, v in own.items()})
         return found
 
-    def _gather_batch(self, rows: Sequence[Tensor], references: dict[str, Tensor]) -> None:
-        rows, present = self._never_none(rows)
-        self.variables[_SAMPLES].assign_add(ops.sum(ops.cast(present, "float64")))
-        last = None
-        for site, step, x, z, gate in self._at_work(rows):
-            rank, here = len(z.shape), _along_samples(present, z)
-            (_,), pull = _by_kernel(step, x)
-            for group in self.groups:
-                mask = _mask(group, gate) * here
-                c = cast_like(references[f"{site.key}|{group}"], z)
-                v = mask * (z - site.neurons.along_output(c, rank))
-                for name, value in (("n", mask), ("y", v), ("yy", v * v)):
-                    self._add(site, group, name, site.neurons.sum_positions(value))
-                for name, value in (("x", mask), ("xy", v)):
-                    # One after the other: each is as large as the kernel.
-                    last = pull([value if last is None else late(value, last)])[0]
-                    self._add(site, group, name, last)
-            self._add(site, "every", "n", site.neurons.sum_positions(ops.ones_like(z) * here))
-            self._add(site, "every", "y", site.neurons.sum_positions(z * here))
+    def write_flat(self, arrays: Arrays) -> None:
+        """Go on from what `flat` gave."""
+        for block in self.blocks:
+            own = self.variables[block.key]
+            self.write(block, {g: {k: arrays[f"{block.key}|{g}|{k}"] for k in v} for g, v in own.items()})
+        self.write_samples(int(arrays[_SAMPLES]))
 
-    def _add(self, site: Site, group: str, name: str, value: Tensor) -> None:
-        self.variables[f"{site.key}|{group}|{name}"].assign_add(ops.cast(value, "float64"))
+    def _gather_batch(self, rows: Sequence[Tensor]) -> None:
+        """Run the graph, and add what each call of a site gives as soon as it and its gate are there."""
+        rows, present = self._never_none(rows)
+        self._samples.assign_add(ops.sum(ops.cast(present, "float64")))
+        calls: dict[int, list[tuple[Site, Step]]] = {}
+        for site in dict.fromkeys(block.site for block in self.blocks):
+            for step, gate in site.calls:
+                calls.setdefault(gate, []).append((site, step))
+        values = {e.slot: v for e, v in zip(self.graph.entries, rows, strict=True)}
+        last = present
+        with keras.StatelessScope():
+            for step in self.graph.steps:
+                # One after the other: what a call of a site needs is let go of before the graph runs on.
+                with tf.control_dependencies([last]):
+                    outputs = step.function(*[values[slot] for slot in step.inputs])
+                values.update(zip(step.outputs, outputs, strict=True))
+                for slot in step.outputs:
+                    for site, call in calls.get(slot, []):
+                        x, z = site.part.wide(values[call.inputs[0]]), widen(values[call.outputs[0]])
+                        last = self._add_call(site, [x, z, widen(values[slot]), present], last)
+
+    def _add_call(self, site: Site, tensors: Sequence[Tensor], last: Tensor) -> Tensor:
+        """Add what one call gives; returns something that is there when all is done."""
+        blocks, mean = self.blocks_of(site), None
+        for group in self.variables[blocks[0].key]:
+            own = [(block, self.variables[block.key][group]) for block in blocks]
+            with tf.control_dependencies([last]):
+                mean, changes = add_neurons(own, tensors, group, mean if self.common else None)
+            if group != EVERY:
+                last = add_weights(own, tensors, group, mean[0], changes)
+        return last
 
     def _never_none(self, rows: Sequence[Tensor]) -> tuple[list[Tensor], Tensor]:
         """The rows, and 1 for each; a replica without any gets one of zeros, marked 0.
@@ -181,33 +222,16 @@ class Sums:
         widths = [[[0, more], *[[0, 0]] * (len(row.shape) - 1)] for row in rows]
         return [tf.pad(row, w) for row, w in zip(rows, widths, strict=True)], present
 
-    def _at_work(self, rows: Sequence[Tensor]) -> Any:
-        """Run the graph; every call of every site with its input, output and gate."""
-        graph = self.graph
-        calls = [(site, step, gate) for site in self.sites for step, gate in site.calls]
-        with keras.StatelessScope():
-            values = {e.slot: v for e, v in zip(graph.entries, rows, strict=True)}
-            for step in graph.steps:
-                outputs = step.function(*[values[slot] for slot in step.inputs])
-                values.update(zip(step.outputs, outputs, strict=True))
-            for site, step, gate in calls:
-                x, z = site.part.wide(values[step.inputs[0]]), widen(values[step.outputs[0]])
-                yield site, step, x, z, widen(values[gate])
+
+def _variable(shape: tuple[int, ...], dtype: str) -> Any:
+    return tf.Variable(
+        tf.zeros(shape, dtype), trainable=False, name="sum",
+        synchronization=tf.VariableSynchronization.ON_READ,
+        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+    )  # fmt: skip
 
 
-def _by_kernel(step: Step, x: Tensor) -> Any:
-    """The linear map as a function of its kernel."""
-    part = step.linear
-    if part is None:
-        raise TypeError(f"{step} has no linear part")
-    return vjp(lambda kernel: [part.apply(x, kernel)], part.kernel(x.dtype))
-
-
-def _along_samples(present: Tensor, z: Tensor) -> Tensor:
-    return ops.reshape(ops.cast(present, z.dtype), (-1, *[1] * (len(z.shape) - 1)))
-
-
-def _mask(group: str, gate: Tensor) -> Tensor:
-    if group == "all":
-        return ops.ones_like(gate)
-    return ops.cast(gate > 0 if group == "positive" else gate <= 0, gate.dtype)
+def _seen(variable: Any) -> Any:
+    """What a variable holds: small ones as an array, large ones as a tensor, which is not copied."""
+    tensor = tf.convert_to_tensor(variable)
+    return tensor if len(tensor.shape) > 1 else tensor.numpy()

@@ -82,6 +82,8 @@ def datasets():
         "tensor": lambda: tf.constant(X),
         "list of batches": lambda: [X[:20], X[20:]],
         "generator": lambda: (X[i : i + 9] for i in range(0, 50, 9)),
+        "list of batches, labels": lambda: [(X[:20], labels[:20]), (X[20:], labels[20:])],
+        "one batch, labels": lambda: [(X, labels)],
         "generator, labels": lambda: ((X[i : i + 9], labels[i : i + 9]) for i in range(0, 50, 9)),
         "tf.data": lambda: tensors(X).batch(8),
         "tf.data, labels": lambda: tensors((X, labels)).batch(8),
@@ -96,6 +98,34 @@ def test_forms_of_data(model, whole, form, capsys):
     same(whole, computer.fit(datasets()[form]()))
     assert computer.samples == len(X)
     assert "batch" in capsys.readouterr().out  # the progress bar
+
+
+LABELS = np.arange(len(X))
+WITH_LABELS = {
+    "tuple": (
+        lambda: (X, LABELS),
+        r"Received: 2\. .*Labels have no place among the inputs.* tuples \(x, y\)",
+    ),
+    "list": (lambda: [X, LABELS], r"list of batches.* ranks \[1, 4\].*labels.*give x alone, or \[\(x, y\)\]"),
+    "list of lists": (lambda: [[X, LABELS]], r"Labels have no place among the inputs.* tuples \(x, y\)"),
+    "generator of lists": (lambda: ([X, LABELS] for _ in range(2)), "Labels have no place among the inputs"),
+    "tuple with a list": (lambda: (X, LABELS.tolist()), r"Received: \['ndarray', 'list'\]\. Labels"),
+    "tuple, fewer labels": (lambda: (X, LABELS[:9]), r"samples\. Received: \[9, 50\]\. Labels"),
+    "training and test": (
+        lambda: ((X, LABELS), (X[:9], LABELS[:9])),
+        r"samples\. Received: \[9, 50\]\. Labels",
+    ),
+    "training twice": (lambda: ((X, LABELS), (X, LABELS)), r"Received: tuple\. Labels"),
+}
+
+
+@pytest.mark.parametrize(("form", "words"), WITH_LABELS.values(), ids=list(WITH_LABELS))
+def test_labels_among_the_inputs(model, form, words):
+    """They are refused before anything is added, with a word on where labels may stand."""
+    computer = PatternComputer(model)
+    with pytest.raises(InputError, match=words):
+        computer.fit(form(), progress=False)
+    assert computer.samples == 0
 
 
 @pytest.mark.parametrize("form", ["tuple", "dict", "batches of dicts", "tf.data"])

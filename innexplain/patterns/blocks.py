@@ -1,0 +1,99 @@
+"""Parts of large sites, so that no step of a fit holds several copies of a large kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Any
+
+from innexplain.numerics import vjp
+from innexplain.patterns.neurons import Neurons
+from innexplain.patterns.sites import Site
+
+__all__ = ["Block", "blocks_of"]
+
+Tensor = Any
+
+#: How many weights a block has at most, if its kernel can be split.  Files of sums hold blocks: whoever
+#: changes this has to name their kind anew.
+MOST_WEIGHTS = 2**22
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Some neurons of a site with all their weights.
+
+    Args:
+        key: of the site, and a number.
+        site: the site.
+        neurons: those in the block.
+        place: where they lie along the first axis that numbers neurons; `None` for all of them.
+    """
+
+    key: str
+    site: Site
+    neurons: Neurons
+    place: slice | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of this part of the kernel."""
+        shape = list(self.site.kernel_shape)
+        for axis, length in zip(self.neurons.kernel_axes, self.neurons.shape, strict=True):
+            shape[axis] = length
+        return tuple(shape)
+
+    def of_kernel(self, kernel: Any) -> Any:
+        """This part of an array of the kernel's shape."""
+        return kernel if self.place is None else _along(kernel, self.neurons.kernel_axes[0], self.place)
+
+    def of_output(self, z: Tensor) -> Tensor:
+        """This part of the output."""
+        return z if self.place is None else _along(z, self.neurons.z_axes[0] % len(z.shape), self.place)
+
+    def of_neurons(self, values: Any) -> Any:
+        """This part of numbers (count,) by neuron."""
+        if self.place is None:
+            return values
+        each = prod(self.neurons.shape[1:])
+        return values[self.place.start * each : self.place.stop * each]
+
+    def sum_fields(self, x: Tensor, v: Tensor) -> Tensor:
+        """`sum_n field_n v_n` over samples and positions n: what each weight sees, times v of its neuron.
+
+        It is the gradient of `<f(x, K), v>` with respect to the kernel K, for any linear map f.
+        """
+        part = self.site.part
+        # The weights themselves do not matter and are not read; zeros would be kept as constants.
+        _, pull = vjp(lambda kernel: [part.apply(x, kernel)], self.of_kernel(part.kernel(x.dtype)))
+        return pull([v])[0]
+
+
+def blocks_of(sites: Sequence[Site]) -> list[Block]:
+    """The blocks of all sites, in their order; small kernels, and those that cannot be split, are one."""
+    return [block for site in sites for block in _split(site)]
+
+
+def _split(site: Site) -> Iterator[Block]:
+    own, weights = site.neurons, prod(site.kernel_shape)
+    # Depthwise kernels have one output axis for two of their own; groups belong to parts of the input.
+    apart = len(own.z_axes) == len(own.kernel_axes) and getattr(site.part.layer, "groups", 1) == 1
+    if weights <= MOST_WEIGHTS or not own.kernel_axes or not apart:
+        yield Block(f"{site.key}|0", site, own)
+        return
+    length = own.shape[0]
+    size = _power_of_two(MOST_WEIGHTS * length // weights)
+    for i, start in enumerate(range(0, length, size)):
+        place = slice(start, min(start + size, length))
+        neurons = replace(own, shape=(place.stop - start, *own.shape[1:]))
+        yield Block(f"{site.key}|{i}", site, neurons, place)
+
+
+def _power_of_two(most: int) -> int:
+    """The largest one up to a number: blocks then begin at even places in memory."""
+    return 1 << (max(most, 1).bit_length() - 1)
+
+
+def _along(array: Any, axis: int, place: slice) -> Any:
+    return array[(slice(None),) * axis + (place,)]

@@ -1,0 +1,183 @@
+"""Running sums lose nothing: over many batches, in any order, in parts, with patterns that share them."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from innexplain.errors import UnreadableFileError
+from innexplain.patterns import PatternComputer, blocks, gathering
+from innexplain.patterns.moments import exact, split
+from innexplain.patterns.store import load_arrays, save_arrays
+from tests.patterns.naive import pattern
+from tests.patterns.test_layers import ALL, images, one_layer
+from tests.patterns.test_streaming import same
+from tests.zoo import randomise
+
+
+@pytest.mark.parametrize("kind", ["constant", "random"])
+def test_compensated_sums(kind):
+    """20,000 numbers, where float32 alone is off by 1e-5 and more."""
+    rng = np.random.default_rng(0)
+    values = {
+        "constant": np.full((20000, 3), 0.1),
+        "random": rng.random((20000, 3)) ** 8,
+    }[kind].astype("float32")
+    total, low = tf.Variable(tf.zeros(3)), tf.Variable(tf.zeros(3, tf.int8))
+
+    @tf.function
+    def add_all():
+        for value in tf.constant(values):
+            gathering._add_exactly(total, low, value)
+
+    add_all()
+    expected = values.astype("float64").sum(axis=0)
+    found = exact({"xy": total.numpy(), "low": low.numpy()})
+    np.testing.assert_allclose(found, expected, rtol=1e-7)
+    assert (np.abs(np.add.accumulate(values, axis=0)[-1] / expected - 1) > 1e-6).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_split_numbers(dtype):
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=1000) * 10.0 ** rng.integers(-9, 9, 1000)
+    values[:2] = 0
+    parts = split(values, np.dtype(dtype))
+    assert parts["xy"].dtype == dtype and parts["low"].dtype == "int8"
+    np.testing.assert_allclose(exact(parts), values, rtol=2.0**-31 if dtype == "float32" else 0)
+
+
+def off_centre(n=1500):
+    """Data that are far from zero, and samples in order of what they add up to: the worst order."""
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=(n, 6)) @ rng.normal(size=(6, 6)) + 20).astype("float32")
+    return x[np.argsort(x.sum(axis=1))]
+
+
+@pytest.mark.parametrize("batch_size", [1, 2000])
+@pytest.mark.parametrize("mean_y", ["conditional", "all"])
+def test_sorted_samples(mean_y, batch_size):
+    """One by one, the mean output moves with every batch, and with it the reference of all sums."""
+    x = off_centre()
+    dense = layers.Dense(4)
+    one_layer(dense, x)
+    kernel = dense.kernel.numpy()
+    dense.set_weights([kernel, -(x @ kernel).mean(axis=0)])  # so that both groups have samples
+    model = keras.Sequential([keras.Input((6,)), dense])
+    fitted = PatternComputer(model, ALL, mean_y).fit(x, progress=False, batch_size=batch_size)
+    w, b = (v.astype("float64") for v in dense.get_weights())
+    y = x.astype("float64") @ w + b
+    for pattern_type in ALL:
+        expected = [
+            pattern(x.astype("float64"), y[:, j], y[:, j], w[:, j], pattern_type, mean_y) for j in range(4)
+        ]
+        found = fitted.get(dense, pattern_type)
+        np.testing.assert_allclose(found, np.stack(expected, 1), rtol=0, atol=1e-5 * np.abs(expected).max())
+
+
+LAYERS = {
+    "dense": ((4, 7), lambda: layers.Dense(10)),
+    "conv": ((6, 7, 2), lambda: layers.Conv2D(6, 3, padding="same")),
+    "grouped": ((6, 7, 4), lambda: layers.Conv2D(6, 3, groups=2)),
+    "depthwise": ((6, 7, 3), lambda: layers.DepthwiseConv2D(3, depth_multiplier=2)),
+    "transposed": ((4, 3, 2), lambda: layers.Conv2DTranspose(6, 3, strides=2)),
+    "einsum": (
+        (5, 4),
+        lambda: layers.EinsumDense("abc,cde->abde", output_shape=(None, 6, 2), bias_axes="de"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("case", "mean_y"), [*((c, "conditional") for c in LAYERS), ("dense", "all")])
+def test_in_blocks_and_parts(case, mean_y, monkeypatch):
+    """Large kernels are summed in blocks of neurons, large activations a few samples at a time."""
+    shape, make = LAYERS[case]
+    x = images(*shape, n=11)
+    model = one_layer(make(), x)
+    whole = PatternComputer(model, ALL, mean_y).fit(x, progress=False)
+    monkeypatch.setattr(blocks, "MOST_WEIGHTS", 40)
+    monkeypatch.setattr(gathering, "_FEW_VALUES", 4)
+    monkeypatch.setattr(gathering, "_MOST_VALUES", 150)
+    computer = PatternComputer(model, ALL, mean_y)
+    splits = case not in ("grouped", "depthwise")
+    assert (len(computer._sums.blocks) > 1) == splits
+    same(whole, computer.fit(x, progress=False))
+
+
+@pytest.mark.parametrize("mean_y", ["conditional", "all"])
+def test_merged_parts_of_sorted_samples(mean_y):
+    """Their means differ, in each group and over all."""
+    x = images(5, n=40)
+    x = x[np.argsort(x.sum(axis=1))]
+    model = one_layer(layers.Dense(3), x)
+    whole = PatternComputer(model, ALL, mean_y).fit(x, progress=False)
+    halves = [PatternComputer(model, ALL, mean_y).partial_fit(half) for half in (x[:15], x[15:])]
+    same(whole, halves[0].merge(halves[1]).finalize())
+
+
+def test_patterns_stay_as_they_are():
+    """They share the memory of the sums, until the fit goes on."""
+    x = images(5, n=40)
+    model = one_layer(layers.Dense(3), x)
+    computer = PatternComputer(model).partial_fit(x[:20])
+    patterns = computer.finalize()
+    before = patterns.get(model.layers[-1])
+    later = computer.partial_fit(x[20:] * 3).finalize().get(model.layers[-1])
+    np.testing.assert_array_equal(patterns.get(model.layers[-1]), before)
+    assert np.abs(later - before).max() > 0.01
+    before[:] = 0  # an array of one's own
+    assert patterns.get(model.layers[-1]).any()
+
+
+def test_no_notices_of_retracing(caplog):
+    """However many computers a process makes."""
+    x = images(5, n=6)
+    model = one_layer(layers.Dense(3), x)
+    tf.get_logger().addHandler(caplog.handler)
+    try:
+        for _ in range(7):
+            PatternComputer(model).fit(x, progress=False, batch_size=4)
+    finally:
+        tf.get_logger().removeHandler(caplog.handler)
+    assert "retracing" not in caplog.text
+
+
+def test_fixed_number_of_rows():
+    x = images(5, n=8)
+    dense = layers.Dense(3)
+    fixed = randomise(keras.Sequential([keras.Input(batch_shape=(4, 5)), dense]), 1)
+    found = PatternComputer(fixed).fit(x, progress=False, batch_size=4)
+    free = keras.Sequential([keras.Input((5,)), dense])
+    np.testing.assert_allclose(found.get(dense), PatternComputer(free).fit(x, False).get(dense), atol=1e-6)
+
+
+def test_sums_of_an_earlier_version(tmp_path):
+    x = images(5, n=8)
+    model = one_layer(layers.Dense(3), x)
+    path = PatternComputer(model).partial_fit(x).save(tmp_path / "sums")
+    kind = "sums of a fit of patterns"
+    notes, arrays = load_arrays(path, kind + ", about running means")
+    save_arrays(path, kind, notes, arrays)
+    with pytest.raises(UnreadableFileError, match="about running means, received"):
+        PatternComputer(model).load(path)
+
+
+@pytest.mark.parametrize("batch_size", [10, 300])
+def test_outputs_far_from_zero(batch_size):
+    """A standard deviation of a hundredth of the mean, and a neuron that gives one value only."""
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=(300, 5)) * 0.05 + 1).astype("float32")
+    dense = layers.Dense(2)
+    model = one_layer(dense, x)
+    kernel = np.array([[1, 0.5, 1.5, 1, 2], [0, 0, 0, 0, 0]], "float32").T
+    dense.set_weights([kernel, np.array([0.0, 3.7], "float32")])
+    patterns = PatternComputer(model).fit(x, progress=False, batch_size=batch_size)
+    w, wide = kernel[:, 0].astype("float64"), x.astype("float64")
+    expected = pattern(wide, wide @ w, wide @ w, w, "relu")
+    np.testing.assert_allclose(
+        patterns.get(dense)[:, 0], expected, rtol=0, atol=2e-5 * np.abs(expected).max()
+    )
+    assert not patterns.get(dense)[:, 1].any() and patterns.silent[dense.name]["relu"] == 1
