@@ -19,7 +19,10 @@ from innexplain.graph.inputs import batches_of, is_dataset
 from innexplain.numerics import narrow
 from innexplain.rules import ReLURule
 
-__all__ = ["Analyzer", "chunks", "float_dtype", "join_batches"]
+__all__ = ["EMPTY_DATASET", "Analyzer", "chunks", "float_dtype", "join_batches"]
+
+
+EMPTY_DATASET = "The dataset is empty: there is no sample to explain."
 
 
 class Analyzer(ABC):
@@ -184,7 +187,7 @@ class Analyzer(ABC):
             if bar:
                 bar.add(1)
         if not answers:
-            raise InputError("The dataset is empty: there is no sample to explain.")
+            raise InputError(EMPTY_DATASET)
         shape = self.core.output_shape(self.core.read(batch)[0])
         if self.core.target.per_sample(selection, shape) and len(selection) != done:
             _wrong_length(selection, str(done))
@@ -200,16 +203,20 @@ class Analyzer(ABC):
         if any(e.embedding is not None for e in entries if e.origin == index):
             maps = [self._token_scores(maps, leaf)]
         answer = narrow(maps[0], dtype)
-        silent = ~np.any(answer.reshape(n, -1), axis=1)
+        self._tell_silent(answer, stacklevel=5)
+        return answer
+
+    def _tell_silent(self, maps: np.ndarray, stacklevel: int) -> None:
+        """Warn of samples whose map is zero."""
+        silent = ~np.any(maps.reshape(len(maps), -1), axis=1)
         if silent.any():
             warnings.warn(
-                f"{self.name}: the map of {int(silent.sum())} of {n} samples is zero everywhere: the "
+                f"{self.name}: the map of {int(silent.sum())} of {len(maps)} samples is zero everywhere: the "
                 "explained score does not depend on this input there (dead ReLUs, a saturated output, "
                 "or an input that this output does not use).",
                 InnexplainWarning,
-                stacklevel=4,
+                stacklevel=stacklevel,
             )
-        return answer
 
     def _token_scores(self, maps: list[np.ndarray], leaf: Any) -> np.ndarray:
         """One score a token, or the maps of all embeddings of a token side by side."""

@@ -9,22 +9,22 @@ from typing import Any
 import keras
 import numpy as np
 
-from innexplain.analyzers.base import Analyzer, chunks, float_dtype, join_batches
+from innexplain.analyzers.base import EMPTY_DATASET, Analyzer, chunks, float_dtype, join_batches
+from innexplain.analyzers.clear_checks import TOP_K, check_classes, check_response
 from innexplain.analyzers.clear_core import ClearCore
 from innexplain.analyzers.clear_maps import ClearMaps
 from innexplain.analyzers.core import Options, Request, Result, Rows
 from innexplain.arguments import check_choice, check_count
 from innexplain.backward import REDUCTIONS, reduce_channels
 from innexplain.composites import Assignment
-from innexplain.errors import ArgumentError
+from innexplain.errors import ArgumentError, InputError
 from innexplain.graph.inputs import batches_of, is_dataset
-from innexplain.numerics import narrow
+from innexplain.numerics import accumulation_dtype, narrow
 from innexplain.targets import MAX, IndexTarget, MaxActivation
 
 __all__ = ["DECONVOLUTION", "Clear", "clear"]
 
 DECONVOLUTION = "deconvolution"
-_TOP_K = 10
 
 
 class Clear(Analyzer):
@@ -60,7 +60,7 @@ class Clear(Analyzer):
                 "clear explains single classes: neuron_selection_mode must be 'max_activation' or 'index'. "
                 f"Received: neuron_selection_mode={core.options.neuron_selection_mode!r}"
             )
-        self.classes = _check_classes(classes, top_k, core.start.count)
+        self.classes = check_classes(classes, top_k, core.start.count)
         self.top_k = min(top_k, core.start.count) if self.classes is None else len(self.classes)
         self.analyzer = analyzer
 
@@ -102,16 +102,25 @@ class Clear(Analyzer):
         result.score = np.where(asked, result.score, told["best"])
         return result
 
-    def maps(self, x: Any, batch_size: int = 32, progress: bool = False) -> Any:
+    @property
+    def starts_at(self) -> str:
+        """The step that gives the class maps, as a path: behind it, all but one of them is masked."""
+        producers = self.core.canonical.graph.producers()
+        return str(producers.get(self.core.start.slot, "the input"))
+
+    def maps(self, x: Any, batch_size: int = 32, progress: bool = False, include: Any = None) -> Any:
         """The response of every class, and the class that dominates at each location.
 
         Args:
             x: as for `analyze`.
             batch_size: the most rows in one call of the model, classes counted. Answers do not depend on it.
             progress: whether to show a progress bar.
+            include: a class, or one a sample, to be compared in any case: the true one, for instance.  It
+                takes the place of the least activated one where it is not among the `top_k`.
 
         Returns:
-            `ClearMaps`; of several inputs, one each in x's structure.
+            `ClearMaps`, in float32, or float64 for inputs of float64; of several inputs, one each in x's
+            structure.
 
         Raises:
             InputError: x does not fit the model, or holds NaN or infinity.
@@ -119,17 +128,39 @@ class Clear(Analyzer):
         """
         check_count("batch_size", batch_size)
         if is_dataset(x):
-            return join_batches([self.maps(batch, batch_size, progress) for batch in batches_of(x)])
+            return self._maps_of_dataset(x, batch_size, progress, include)
         arrays, leaves, repack = self.core.read(x)
         rows = self.core.rows(arrays)
         request = Request(batch_size)
         if progress:
             bar = keras.utils.Progbar(len(rows[0]) * self.rows_per_sample, unit_name="row")
             request = replace(request, tick=bar.add)
-        result = Result.join(list(self._responses(rows, self._chosen(len(rows[0])), request)))
+        chosen = self._chosen(len(rows[0]))
+        if include is not None:
+            chosen = self._including(include, rows, chosen, batch_size)
+        result = Result.join(list(self._responses(rows, chosen, request)))
         responses = self._by_origin(result.maps)
         classes = result.details["classes"].astype("int64")
-        return repack([self._class_maps(responses, i, leaf, classes) for i, leaf in enumerate(leaves)])
+        answer = []
+        for index, leaf in enumerate(leaves):  # no comprehension: a warning points at the caller's line
+            answer.append(self._class_maps(responses, index, leaf, classes))
+        return repack(answer)
+
+    def _maps_of_dataset(self, dataset: Any, batch_size: int, progress: bool, include: Any) -> Any:
+        if np.ndim(include) > 0:
+            raise ArgumentError("include must be one class for all samples of a dataset. Received: a list")
+        found = [self.maps(batch, batch_size, progress, include) for batch in batches_of(dataset)]
+        if not found:
+            raise InputError(EMPTY_DATASET)
+        return join_batches(found)
+
+    def _including(self, include: Any, rows: Rows, chosen: np.ndarray, batch_size: int) -> np.ndarray:
+        """Chosen classes with others among them."""
+        asked = IndexTarget().data(include, len(chosen), (self.core.start.count,))
+        chosen = self.core.score(rows, chosen, batch_size).details["classes"].copy()
+        missing = ~np.any(chosen == asked[:, None], axis=1)
+        chosen[missing, -1] = asked[missing]
+        return chosen
 
     def _class_maps(
         self, responses: dict[int, np.ndarray], index: int, leaf: Any, classes: np.ndarray
@@ -137,7 +168,11 @@ class Clear(Analyzer):
         """The answer for one model input."""
         shape = (*classes.shape, *np.shape(leaf)[1:])
         response = responses.get(index, np.zeros(shape))  # a boolean mask: nothing to attribute to
-        return ClearMaps.of(np.moveaxis(narrow(response, float_dtype(leaf)), 1, -1), classes)
+        # Not in half precision: a large response is beyond it, and small ones would be equal.
+        dtype = np.dtype(accumulation_dtype(float_dtype(leaf)))
+        maps = ClearMaps.of(np.moveaxis(narrow(response, dtype), 1, -1), classes)
+        self._tell_silent(maps.response, stacklevel=4)
+        return maps
 
     def _wanted(self, data: np.ndarray) -> np.ndarray:
         """The classes to look at, (n, k): the one that is asked for, or those chosen at creation."""
@@ -182,7 +217,7 @@ def clear(
     options: Options,
     *,
     classes: Sequence[int] | None = None,
-    top_k: int = _TOP_K,
+    top_k: int = TOP_K,
     layer: Any = None,
     response: Analyzer | str = DECONVOLUTION,
     rectify: bool = False,
@@ -215,7 +250,7 @@ def clear(
         raise ArgumentError(f"rectify must be True or False. Received: rectify={rectify!r}")
     analyzer = response if isinstance(response, Analyzer) else None
     if analyzer is not None:
-        _check_response(analyzer, layer, rectify)
+        check_response(analyzer, layer, rectify)
         options = replace(
             analyzer.core.options,
             neuron_selection_mode=options.neuron_selection_mode,
@@ -228,39 +263,3 @@ def clear(
         )
     core = ClearCore(model, options, None if analyzer else rectify, layer, channel_reduction)
     return Clear(core, classes, top_k, analyzer)
-
-
-def _check_response(analyzer: Analyzer, layer: Any, rectify: bool) -> None:
-    """Another analyzer has to tell classes apart, and has no use for the settings of the deconvolution."""
-    if layer is not None or rectify:
-        raise ArgumentError(
-            "layer= and rectify= belong to response='deconvolution'. "
-            f"Received: response={analyzer.name!r}, layer={layer!r}, rectify={rectify!r}"
-        )
-    if analyzer.core.composite is None or not isinstance(analyzer.core.target, IndexTarget):
-        raise ArgumentError(
-            "response must be an analyzer that explains one class after the other. Received: "
-            f"{analyzer.name!r} with neuron_selection_mode={analyzer.core.options.neuron_selection_mode!r}"
-        )
-
-
-def _check_classes(classes: Any, top_k: Any, count: int) -> tuple[int, ...] | None:
-    """The classes, if they are ints of the model, each once; `None` if there are none given."""
-    check_count("top_k", top_k)
-    if top_k > count and top_k != _TOP_K:
-        raise ArgumentError(f"top_k must be at most {count}, the number of classes. Received: top_k={top_k}")
-    if classes is None:
-        return tuple(range(count)) if count <= top_k else None
-    try:
-        index = np.asarray(classes)
-    except (TypeError, ValueError):  # lists of unequal length
-        index = np.asarray(np.nan)
-    if index.ndim != 1 or index.size == 0 or index.dtype.kind not in "iu":
-        raise ArgumentError(f"classes must be a list of ints, one or several. Received: classes={classes!r}")
-    outside = index[(index < 0) | (index >= count)]
-    if outside.size or len(set(index.tolist())) < index.size:
-        raise ArgumentError(
-            f"classes must be different numbers between 0 and {count - 1}: the model has {count} classes. "
-            f"Received: classes={classes!r}"
-        )
-    return tuple(int(c) for c in index)

@@ -11,9 +11,10 @@ import numpy as np
 from innexplain.analyzers.core import Core, Options, Result, Rows
 from innexplain.backward import ClassSweeps
 from innexplain.composites import GRADIENT, clear_composite
-from innexplain.errors import ModelError
+from innexplain.errors import ArgumentError, ModelError, UnsupportedLayerError
 from innexplain.graph.canonical import Canonical
 from innexplain.graph.class_maps import ClassMaps, class_maps, maps_of_layer
+from innexplain.graph.trace import trace
 
 __all__ = ["ClearCore"]
 
@@ -36,7 +37,7 @@ class ClearCore(Core):
         self.layer = layer
         self.reduction = reduction
         if layer is not None:
-            options = replace(options, output=layer)
+            options = replace(options, output=_checked_layer(model, layer))
         composite = replace(GRADIENT, name="clear") if rectify is None else clear_composite(rectify)
         super().__init__(model, options, composite, graph_needed=True)
 
@@ -46,7 +47,13 @@ class ClearCore(Core):
         if start is None or start.count < 2:
             raise ModelError(_no_classes(ready, start))
         self.start = start
-        super()._use(ready)
+        try:
+            super()._use(ready)
+        except UnsupportedLayerError as error:
+            raise UnsupportedLayerError(
+                f"{error} Or take the class maps from a method that supports them: response='lrp.epsilon', "
+                "or response='gradient'."
+            ) from None
 
     @cached_property
     def backward(self) -> ClassSweeps:
@@ -69,6 +76,19 @@ class ClearCore(Core):
     def held(self, result: Result, data: np.ndarray) -> np.ndarray:
         """Of changed copies of a sample, too, the same classes are compared."""
         return data
+
+
+def _checked_layer(model: Any, layer: Any) -> Any:
+    """A layer, if it can be found; messages of outputs would not help."""
+    if isinstance(layer, int):
+        raise ArgumentError(
+            f"layer must be a layer of the model, its name or its path. Received: layer={layer!r}. Give "
+            f"model.layers[{layer!r}]."
+        )
+    graph = trace(model)
+    if not graph.opaque:
+        graph.find(layer)
+    return layer
 
 
 def _no_classes(ready: Canonical, start: ClassMaps | None) -> str:

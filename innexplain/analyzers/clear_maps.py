@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from innexplain.errors import InputError
+
 __all__ = ["ClearMaps"]
 
 
@@ -44,7 +46,18 @@ class ClearMaps(NamedTuple):
         Args:
             response: `(n, *spatial, classes)`.
             classes: (n, classes).
+
+        Raises:
+            InputError: the shapes do not fit each other.
         """
+        response, classes = np.asarray(response), np.asarray(classes)
+        fits = response.ndim >= 3 and classes.shape == (len(response), response.shape[-1])
+        if not fits or classes.dtype.kind not in "iu":
+            raise InputError(
+                "Expected responses of shape (n, *spatial, classes), and for each of the n samples the "
+                "numbers of these classes, ints of shape (n, classes). Received: responses of shape "
+                f"{response.shape} and classes of shape {classes.shape}, dtype {classes.dtype}"
+            )
         place = response.argmax(axis=-1)
         wide = np.reshape(classes, (len(classes), *[1] * (response.ndim - 2), classes.shape[1]))
         at = place[..., None]

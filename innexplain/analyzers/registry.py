@@ -40,15 +40,15 @@ def _around(wrapper: Builder) -> Builder:
     return around
 
 
-def _same_model(analyzer: Analyzer, model: Any, options: Options) -> None:
+def _same_model(analyzer: Analyzer, model: Any, options: Options, word: str = "analyzer") -> None:
     if analyzer.model is not model:
         raise ArgumentError(
-            f"analyzer explains another model ({analyzer.model.name!r}) than the one given "
+            f"{word} explains another model ({analyzer.model.name!r}) than the one given "
             f"({model.name!r}). Give its name instead of the analyzer."
         )
     if options != Options():
         raise ArgumentError(
-            "An analyzer that is given as an object keeps its own settings: give "
+            f"An analyzer that is given as an object, {word}=, keeps its own settings: give "
             f"{', '.join(_COMMON)} when it is created, not to the one around it."
         )
 
@@ -56,7 +56,7 @@ def _same_model(analyzer: Analyzer, model: Any, options: Options) -> None:
 def _clear(model: Any, options: Options, *, response: Any = DECONVOLUTION, **own: Any) -> Analyzer:
     """`clear`, with the analyzer behind the class maps made if it is given by name."""
     if isinstance(response, Analyzer):
-        _same_model(response, model, replace(options, neuron_selection_mode="max_activation"))
+        _same_model(response, model, replace(options, neuron_selection_mode="max_activation"), "response")
     elif response != DECONVOLUTION:
         if not isinstance(response, str) or response not in _REGISTRY:
             raise UnknownNameError(

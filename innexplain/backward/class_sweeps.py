@@ -14,7 +14,8 @@ from innexplain.backward.model import BackwardModel
 from innexplain.composites import Assignment
 from innexplain.graph.canonical import Canonical
 from innexplain.graph.class_maps import ClassMaps
-from innexplain.graph.step import Entry
+from innexplain.graph.kinds import ACTIVATION, OPAQUE, RELU, SCALE, SUM, WRAPPER
+from innexplain.graph.step import Entry, Step
 from innexplain.graph.view import forward_values
 from innexplain.numerics import accumulation_dtype, widen
 from innexplain.targets import MAX, Target
@@ -22,6 +23,10 @@ from innexplain.targets import MAX, Target
 __all__ = ["REDUCTIONS", "ClassSweeps", "reduce_channels"]
 
 Tensor = Any
+
+# Operations that look at one element at a time, or at axes whose loss the shapes tell.
+_BY_ELEMENT = (RELU, ACTIVATION, SUM, SCALE)
+_ALONG_AXES = ("Multiply", "Mean", "Sum", "Max", "Amax", "Min", "Amin", "Squeeze", "Cast", "Identity")
 
 #: What may be done with the channels of a location.
 REDUCTIONS: dict[str, Callable[[Tensor, int], Tensor]] = {
@@ -95,9 +100,14 @@ class ClassSweeps(BackwardModel):
 
     @property
     def repeatable(self) -> bool:
-        """Whether rows may be repeated: samples are the first axis of every tensor, of any number."""
-        shapes = [value.shape for value in self.canonical.graph.values.values()]
-        return all(shape and shape[0] is None for shape in shapes)
+        """Whether rows may be repeated: samples are the first axis of every tensor, of any number.
+
+        An operation that may fold other axes into that of the samples, as `ops.reshape(x, (-1, 64))` may,
+        counts as one that does.
+        """
+        graph = self.canonical.graph
+        shapes = [value.shape for value in graph.values.values()]
+        return all(shape and shape[0] is None for shape in shapes) and all(map(_keeps_samples, graph.steps))
 
     @property
     def _explained(self) -> list[Entry]:
@@ -110,7 +120,10 @@ class ClassSweeps(BackwardModel):
         return [tf.TensorSpec([None] * rank, dtype) for rank, dtype in zip(ranks, types, strict=True)]
 
     def _activations(self, values: dict[int, Tensor]) -> Tensor:
-        """The mean of each class's map, (n, classes)."""
+        """The score of each class, (n, classes); of the channels of a layer, the mean of each map."""
+        scores = widen(values[self.canonical.exit.slot])
+        if self.start.scored:
+            return ops.reshape(scores, (-1, self.start.count))
         z = widen(values[self.start.slot])
         axis = self.start.axis % len(z.shape)
         positions = [a for a in range(1, len(z.shape)) if a != axis]
@@ -134,6 +147,13 @@ class ClassSweeps(BackwardModel):
         )
         found = self.fold(pullbacks, many, {self.start.slot: z * mask})
         return [reduce_channels(found[e.slot], e, self.reduction) for e in self._explained]
+
+
+def _keeps_samples(step: Step) -> bool:
+    """Whether an operation is known to leave the axis of samples alone; the layers of Keras do."""
+    if isinstance(step.operation, keras.layers.Layer):
+        return step.kind not in (OPAQUE, WRAPPER)
+    return step.kind in _BY_ELEMENT or step.type_name in _ALONG_AXES
 
 
 def _repeated(value: Tensor, times: int) -> Tensor:

@@ -42,7 +42,7 @@ For every image three files are written to the output folder:
   NAME.npy           the attribution itself, as the analyzer gave it, not normalised
 With --analyzer clear, two more:
   NAME.clear.png     which class each place speaks for, with a legend
-  NAME.clear.npy     the response of each class, (height, width, classes)
+  NAME.clear.npz     `response` of each class, (height, width, classes), and which `classes` these are
 
 Images become RGB or grey as the model asks, and are stretched to the height and width of its
 input; a model that takes any size gets each image in its own.
@@ -89,6 +89,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         type=whole_number(0),
         help="explain this class, counted from 0 (default: each image's predicted class)",
+    )
+    add(
+        "--response",
+        metavar="NAME",
+        help="of --analyzer clear: the analyzer behind the class maps (default: its own deconvolution)",
     )
     add(
         "--class-names",
@@ -146,6 +151,8 @@ def _plan(options: argparse.Namespace) -> _Plan:
     names = read_class_names(options.class_names) if options.class_names is not None else ()
     quiet_keras()
     check_analyzer_name(options.analyzer)
+    if options.response is not None and options.analyzer != CLEAR:
+        raise ArgumentError(f"--response: only for --analyzer {CLEAR}, received {options.analyzer}.")
     check_preprocess(options.preprocess)
     model = load_model(options.model)
     asked, units = image_input(model), output_units(model)
@@ -161,7 +168,8 @@ def _plan(options: argparse.Namespace) -> _Plan:
     import innexplain
 
     mode = "max_activation" if options.neuron is None else "index"
-    analyzer = innexplain.create_analyzer(options.analyzer, model, neuron_selection_mode=mode)
+    own = {} if options.response is None else {"response": options.response}
+    analyzer = innexplain.create_analyzer(options.analyzer, model, neuron_selection_mode=mode, **own)
     return _Plan(model, analyzer, asked, prepare, options.neuron, names)
 
 
@@ -177,7 +185,7 @@ def _explain(plan: _Plan, pixels: np.ndarray) -> list[Explained]:
     x = plan.prepare(pixels)
     maps, info = plan.analyzer.analyze(x, neuron_selection=plan.neuron, return_info=True)
     outputs = _predict(plan.model, x, plan.asked.batch)
-    classes = plan.analyzer.maps(x) if plan.analyzer.name == CLEAR else None
+    classes = plan.analyzer.maps(x, include=plan.neuron) if plan.analyzer.name == CLEAR else None
     return [
         Explained(
             maps[i],

@@ -14,6 +14,7 @@ from innexplain import plots
 from innexplain.errors import OutputPathError
 from innexplain.plots.arrays import sum_channels
 from innexplain.plots.cells import short_number
+from innexplain.plots.saving import replacing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -55,7 +56,7 @@ def output_paths(folder: Path, stem: str, with_classes: bool = False) -> tuple[P
     >>> [path.name for path in output_paths(Path("maps"), "cat")]
     ['cat.heatmap.png', 'cat.overlay.png', 'cat.npy']
     """
-    endings = ("heatmap.png", "overlay.png", "npy", *(("clear.png", "clear.npy") if with_classes else ()))
+    endings = ("heatmap.png", "overlay.png", "npy", *(("clear.png", "clear.npz") if with_classes else ()))
     return tuple(folder / f"{stem}.{ending}" for ending in endings)
 
 
@@ -105,7 +106,8 @@ def write_outputs(
     if result.classes is not None:
         axes = plots.clear_map(result.classes, shown, class_names=_called(result.classes, names))
         plots.save_figure(cast("Figure", axes.figure), paths[3])
-        plots.save_array(result.classes.response[0], paths[4])
+        with replacing(paths[4]) as temporary, open(temporary, "wb") as stream:
+            np.savez(stream, response=result.classes.response[0], classes=result.classes.classes[0])
     return paths
 
 

@@ -19,11 +19,13 @@ class ClassMaps:
         slot: which tensor it is.
         axis: its axis that numbers classes, -1 or counted from 0.
         count: how many classes there are.
+        scored: whether the graph ends in one score a class.
     """
 
     slot: int
     axis: int
     count: int
+    scored: bool = True
 
 
 def class_maps(graph: Graph, slot: int) -> ClassMaps | None:
@@ -40,7 +42,7 @@ def class_maps(graph: Graph, slot: int) -> ClassMaps | None:
     if step is not None and step.kind == MEAN and count is not None:
         axis = _kept_axis(graph, step)
         if axis is not None and graph.values[step.inputs[0]].shape[axis] == count:
-            return ClassMaps(step.inputs[0], axis, count)
+            return ClassMaps(*_averaged_before(graph, producers, step.inputs[0], axis), count)
     value = graph.values.get(slot)
     if value is None or len(value.shape) != 2 or count is None:
         return None
@@ -55,7 +57,26 @@ def maps_of_layer(graph: Graph, slot: int) -> ClassMaps | None:
     axis = 1 if first else -1
     if value is None or len(value.shape) < 2 or value.shape[axis] is None:
         return None
-    return ClassMaps(slot, axis, int(value.shape[axis] or 0))
+    return ClassMaps(slot, axis, int(value.shape[axis] or 0), scored=False)
+
+
+def _averaged_before(graph: Graph, producers: dict[int, Step], slot: int, axis: int) -> tuple[int, int]:
+    """Where maps that are averaged axis by axis have all of their positions still, and the class axis."""
+    step = producers.get(slot)
+    while step is not None and step.kind == MEAN and axis in (-1, len(graph.values[slot].shape) - 1):
+        before = graph.values.get(step.inputs[0])
+        axes = getattr(step.operation, "axis", None)
+        axes = axes if isinstance(axes, (tuple, list)) else (axes,)
+        if before is None or None in axes or len(step.inputs) != 1:
+            return slot, axis
+        gone = {a % len(before.shape) for a in axes}
+        if gone & {0, len(before.shape) - 1} or len(before.shape) - len(gone) != len(
+            graph.values[slot].shape
+        ):
+            return slot, axis
+        slot, axis = step.inputs[0], -1
+        step = producers.get(slot)
+    return slot, axis
 
 
 def _hands_on(step: Step) -> bool:
@@ -74,9 +95,15 @@ def _count(graph: Graph, slot: int) -> int | None:
 
 
 def _kept_axis(graph: Graph, step: Step) -> int | None:
-    """The one axis besides the samples that a mean does not run over; `None` if there is no such one."""
+    """The one axis besides the samples that a mean does not run over; `None` if there is no such one.
+
+    Inputs behind the first are masks of positions.
+    """
     before, after = (graph.values.get(slots[0]) for slots in (step.inputs, step.outputs))
-    if len(step.inputs) != 1 or before is None or after is None or len(before.shape) < 3:
+    masks = [graph.values.get(slot) for slot in step.inputs[1:]]
+    if any(m is None or "float" in m.dtype for m in masks):
+        return None
+    if before is None or after is None or len(before.shape) < 3:
         return None
     rank = len(before.shape)
     averaged = getattr(step.operation, "axis", None)

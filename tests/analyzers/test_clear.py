@@ -6,7 +6,14 @@ import pytest
 from keras import layers as L
 
 import innexplain
-from innexplain.errors import AddressError, ArgumentError, ModelError, UnknownNameError, UnsupportedLayerError
+from innexplain.errors import (
+    AddressError,
+    ArgumentError,
+    InputError,
+    ModelError,
+    UnknownNameError,
+    UnsupportedLayerError,
+)
 from tests.naive_clear import project
 from tests.zoo import randomise
 
@@ -176,6 +183,15 @@ def test_ties_and_places_without_positive_response_have_no_class():
     assert maps.dominant_class.tolist() == [[5, 5, 8, 8]]
 
 
+@pytest.mark.parametrize(
+    ("response", "classes"),
+    [(np.zeros((2, 4, 3)), [[0, 1, 2]]), (np.zeros((2, 3)), [[0, 1, 2]] * 2), (np.zeros((1, 4, 1)), [[0.5]])],
+)
+def test_maps_put_together_by_hand_are_checked(response, classes):
+    with pytest.raises(InputError, match="numbers of these classes"):
+        innexplain.ClearMaps.of(response, classes)
+
+
 # --- Bad input -----------------------------------------------------------------------------------
 
 
@@ -197,8 +213,9 @@ def test_ties_and_places_without_positive_response_have_no_class():
         ({"response": 3}, UnknownNameError, "response.*3"),
         ({"response": "random"}, ArgumentError, "one class after the other.*'random'"),
         ({"response": "gradient", "rectify": True}, ArgumentError, "belong to response='deconvolution'"),
-        ({"response": "gradient", "layer": -1}, ArgumentError, "belong to response='deconvolution'"),
-        ({"layer": "no such layer"}, UnknownNameError, "no such layer"),
+        ({"response": "gradient", "layer": "conv2d"}, ArgumentError, "belong to response='deconvolution'"),
+        ({"layer": 1}, ArgumentError, r"layer must be a layer.*model\.layers\[1\]"),
+        ({"layer": "no such layer"}, AddressError, "no such layer"),
         ({"layer": ("no", "such")}, AddressError, "no"),
         ({"layer": "conv2d", "output": 0}, ArgumentError, "give one of them"),
         ({"neuron_selection_mode": "all"}, ArgumentError, "single classes.*all"),
@@ -217,7 +234,7 @@ def test_a_class_asked_for_must_be_one():
 
 def test_a_response_analyzer_of_another_model():
     other = innexplain.create_analyzer("gradient", chain(dtype="float32"))
-    with pytest.raises(ArgumentError, match="explains another model"):
+    with pytest.raises(ArgumentError, match="response explains another model"):
         create(chain(dtype="float32"), response=other)
 
 
@@ -233,7 +250,7 @@ def test_other_non_linearities_are_refused_as_in_the_deconvnet():
     x = keras.Input((6, 6, 2))
     y = L.GlobalAveragePooling2D()(L.Conv2D(3, 3)(L.Conv2D(3, 3, activation="tanh", name="bent")(x)))
     model = randomise(keras.Model(x, y))
-    with pytest.raises(UnsupportedLayerError, match=r"(?s)clear.*bent"):
+    with pytest.raises(UnsupportedLayerError, match=r"(?s)clear.*bent.*response='lrp.epsilon'"):
         create(model)
     assert not innexplain.check_model(model, "clear").ok
     rows = data(1, (6, 6, 2), "float32")

@@ -7,37 +7,12 @@ import tensorflow as tf
 from keras import layers as L
 from keras import ops
 
-import innexplain
 from tests.zoo import randomise, real
 
-from . import assert_alike, assert_different, rng
+from . import assert_alike, assert_different
+from .clear_cases import SHAPE, body, create, data, through
 
 pytestmark = pytest.mark.filterwarnings("ignore::innexplain.errors.InnexplainWarning")
-SHAPE = (8, 8, 2)
-
-
-def create(model, **kwargs):
-    return innexplain.create_analyzer("clear", model, **kwargs)
-
-
-def data(n=3, shape=SHAPE):
-    return rng(1).normal(size=(n, *shape)).astype("float32")
-
-
-def body():
-    return [
-        L.Conv2D(5, 3, activation="relu", name="first"),
-        L.MaxPooling2D(2),
-        L.Conv2D(4, 2, name="last"),
-    ]
-
-
-def through(layers, x):
-    for layer in layers:
-        x = layer(x)
-    return x
-
-
 HEADS = {
     "GlobalAveragePooling2D": lambda y: L.GlobalAveragePooling2D()(y),
     "keepdims, Reshape": lambda y: L.Reshape((4,))(L.GlobalAveragePooling2D(keepdims=True)(y)),
@@ -46,6 +21,7 @@ HEADS = {
     ),
     "ops.mean": lambda y: ops.mean(y, axis=(1, 2)),
     "ops.mean, keepdims, squeeze": lambda y: ops.squeeze(ops.mean(y, axis=[-3, -2], keepdims=True), (1, 2)),
+    "ops.mean, one axis after the other": lambda y: ops.mean(ops.mean(y, axis=1), axis=1),
     "AveragePooling2D, Flatten": lambda y: L.Flatten()(L.AveragePooling2D(2)(y)),
 }
 
@@ -162,39 +138,22 @@ def test_channels_first():
     assert_alike(found.sum((1, 2)), expected.sum((1, 2)))
 
 
-def test_several_inputs_in_their_structure():
-    a, b = keras.Input((5,), name="a"), keras.Input(SHAPE, name="b")
-    z = L.Concatenate()([L.Dense(4, activation="relu")(a), L.GlobalAveragePooling2D()(L.Conv2D(4, 3)(b))])
-    model = randomise(keras.Model({"a": a, "b": b}, L.Dense(3)(z)), 2)
-    x = {"a": data(3, (5,)), "b": data()}
-    maps = create(model).maps(x)
-    assert set(maps) == {"a", "b"}
-    assert maps["a"].response.shape == (3, 5, 3)
-    assert maps["b"].response.shape == (3, 8, 8, 3)
-    for k in range(3):
-        one = create(model, neuron_selection_mode="index").analyze(x, k)
-        for name in x:
-            assert_alike(maps[name].response[..., k], one[name])
-
-
-def test_tokens_have_a_response_each():
-    x = keras.Input((7,), dtype="int32")
-    one, two = L.Embedding(9, 4), L.Embedding(9, 3)
-    y = L.Concatenate()([one(x), two(x)])
-    model = randomise(keras.Model(x, L.GlobalAveragePooling1D()(L.Conv1D(3, 2)(y))), 2)
-    tokens = rng().integers(0, 9, (2, 7))
-    maps = create(model).maps(tokens)
-    assert maps.response.shape == (2, 7, 3)
-    assert_alike(create(model).analyze(tokens), maps.dominant_response)
-
-
-def test_a_dataset_is_read_batch_by_batch():
-    x = keras.Input(SHAPE)
-    model = randomise(keras.Model(x, L.GlobalAveragePooling2D()(through(body(), x))), 2)
-    dataset = tf.data.Dataset.from_tensor_slices((data(5), np.zeros(5))).batch(2)
-    found, expected = create(model).maps(dataset), create(model).maps(data(5))
-    for part, whole in zip(found, expected, strict=True):
-        np.testing.assert_allclose(part, whole, rtol=0, atol=1e-6)
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 32])
+def test_frames_that_are_rows_for_a_while(batch_size):
+    """Then rows must not be repeated; without ReLUs, the gradient of the masked maps is the reference."""
+    x = keras.Input((4, 8, 8, 3))
+    y = L.MaxPooling2D(2)(L.Conv2D(4, 3)(ops.reshape(x, (-1, 8, 8, 3))))
+    z = L.Conv3D(3, 1)(ops.reshape(y, (-1, 4, 3, 3, 4)))
+    model = randomise(keras.Model(x, L.Softmax()(L.GlobalAveragePooling3D()(z))), 2)
+    rows = data(2, (4, 8, 8, 3))
+    found = create(model).maps(rows, batch_size=batch_size).response
+    to_maps, v = keras.Model(x, z), tf.constant(rows)
+    for c in range(3):
+        with tf.GradientTape() as tape:
+            tape.watch(v)
+            own = to_maps(v)[..., c]
+            half = tf.reduce_sum(own * tf.stop_gradient(own))
+        assert_alike(found[..., c], tape.gradient(half, v).numpy().sum(-1))
 
 
 @pytest.mark.parametrize("form", ["fixed batch", "samples on another axis"])

@@ -107,9 +107,11 @@ def test_clear_writes_class_maps_with_a_legend(files: Path, tmp_path: Path, inne
             *arguments, "--output", folder, "--class-names", files / "text.txt", *more
         )
         assert (code, err) == (0, "")
-        endings = ("heatmap.png", "overlay.png", "npy", "clear.png", "clear.npy")
+        endings = ("heatmap.png", "overlay.png", "npy", "clear.png", "clear.npz")
         assert {path.name for path in folder.iterdir()} == {f"fits.{ending}" for ending in endings}
-        np.testing.assert_allclose(np.load(folder / "fits.clear.npy"), maps.response[0], rtol=1e-5)
+        with np.load(folder / "fits.clear.npz", allow_pickle=False) as stored:
+            np.testing.assert_allclose(stored["response"], maps.response[0], rtol=1e-5)
+            np.testing.assert_array_equal(stored["classes"], [0, 1, 2])
         expected = maps.response[0, ..., 2] if more else maps.dominant_response[0]
         np.testing.assert_allclose(np.load(folder / "fits.npy"), expected, rtol=1e-5)
         assert "compared, in this order: 0, 1, 2" in out
@@ -117,6 +119,20 @@ def test_clear_writes_class_maps_with_a_legend(files: Path, tmp_path: Path, inne
         best = np.bincount(maps.dominant_class[maps.has_class], minlength=3).argmax()
         assert f"dominant   class {best} ({('cat', 'dog', 'owl')[best]})" in out
         assert _pixels(folder / "fits.clear.png").shape[1] > _pixels(folder / "fits.clear.png").shape[0]
+
+
+def test_clear_with_responses_of_another_analyzer(files: Path, tmp_path: Path, innexplain_) -> None:
+    arguments = ("explain", files / "gelu.keras", files / "a.png", "--output", tmp_path / "maps")
+    code, _, err = innexplain_(*arguments, "--analyzer", "clear")
+    assert code == 2
+    assert "response='lrp.epsilon'" in err
+    code, _, err = innexplain_(*arguments, "--analyzer", "gradient", "--response", "lrp.epsilon")
+    assert code == 2
+    assert "only for --analyzer clear" in err
+    assert not (tmp_path / "maps").exists()
+    assert innexplain_(*arguments, "--analyzer", "clear", "--response", "lrp.epsilon")[0] == 0
+    with np.load(tmp_path / "maps" / "a.clear.npz") as stored:
+        assert stored["response"].any()
 
 
 def test_clear_refuses_a_single_unit(files: Path, tmp_path: Path, innexplain_) -> None:

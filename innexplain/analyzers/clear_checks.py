@@ -1,0 +1,54 @@
+"""Checks of the arguments of CLEAR."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from innexplain.analyzers.base import Analyzer
+from innexplain.arguments import check_count
+from innexplain.errors import ArgumentError
+from innexplain.targets import IndexTarget
+
+__all__ = ["TOP_K", "check_classes", "check_response"]
+
+TOP_K = 10
+
+
+def check_response(analyzer: Analyzer, layer: Any, rectify: bool) -> None:
+    """Another analyzer has to tell classes apart, and has no use for the settings of the deconvolution."""
+    if layer is not None or rectify:
+        raise ArgumentError(
+            "layer= and rectify= belong to response='deconvolution'. "
+            f"Received: response={analyzer.name!r}, layer={layer!r}, rectify={rectify!r}"
+        )
+    mode = analyzer.core.options.neuron_selection_mode
+    if analyzer.core.composite is None or not isinstance(analyzer.core.target, IndexTarget):
+        raise ArgumentError(
+            "response must be an analyzer that explains one class after the other, such as 'lrp.epsilon' or "
+            "'gradient', made with neuron_selection_mode='index' or 'max_activation'. Received: "
+            f"response={analyzer.name!r} with neuron_selection_mode={mode!r}"
+        )
+
+
+def check_classes(classes: Any, top_k: Any, count: int) -> tuple[int, ...] | None:
+    """The classes, if they are ints of the model, each once; `None` if there are none given."""
+    check_count("top_k", top_k)
+    if top_k > count and top_k != TOP_K:
+        raise ArgumentError(f"top_k must be at most {count}, the number of classes. Received: top_k={top_k}")
+    if classes is None:
+        return tuple(range(count)) if count <= top_k else None
+    try:
+        index = np.asarray(classes)
+    except (TypeError, ValueError):  # lists of unequal length
+        index = np.asarray(np.nan)
+    if index.ndim != 1 or index.size == 0 or index.dtype.kind not in "iu":
+        raise ArgumentError(f"classes must be a list of ints, one or several. Received: classes={classes!r}")
+    outside = index[(index < 0) | (index >= count)]
+    if outside.size or len(set(index.tolist())) < index.size:
+        raise ArgumentError(
+            f"classes must be different numbers between 0 and {count - 1}: the model has {count} classes. "
+            f"Received: classes={classes!r}"
+        )
+    return tuple(int(c) for c in index)
