@@ -118,7 +118,7 @@ def class_name(number: int, class_names: Sequence[str] | Mapping[int, str] | Non
         class_names: A name for each class number, or `{number: name}`, in which some may lack.
 
     Raises:
-        InputError: If the sequence has no name for that number.
+        InputError: If it is neither a sequence nor a dict, or has no name for that number.
 
     >>> class_name(7), class_name(1, ["cat", "dog"]), class_name(7, {7: "horse"})
     ('class 7', 'dog', 'horse')
@@ -127,12 +127,21 @@ def class_name(number: int, class_names: Sequence[str] | Mapping[int, str] | Non
         return f"class {number}"
     if isinstance(class_names, Mapping):
         return _short(str(class_names.get(number, f"class {number}")))
-    if isinstance(class_names, str) or not 0 <= number < len(class_names):
+    if not _is_list(class_names) or not 0 <= number < len(class_names):
+        length = f"of length {len(class_names)}" if _is_list(class_names) else f"{class_names!r:.40}"
         raise InputError(
             f"class_names: expected a name for each class number, among them {number}, or a dict "
-            f"{{number: name}}; received {type(class_names).__name__} of length {len(class_names)}."
+            f"{{number: name}}; received {type(class_names).__name__} {length}."
         )
     return _short(str(class_names[number]))
+
+
+def _is_list(class_names: Any) -> bool:
+    """Whether names can be looked up by number; the letters of one text are no names."""
+    if isinstance(class_names, np.ndarray):
+        return class_names.ndim == 1
+    has_places = hasattr(class_names, "__getitem__") and hasattr(class_names, "__len__")
+    return has_places and not isinstance(class_names, (str, bytes))
 
 
 def _short(name: str) -> str:

@@ -10,9 +10,10 @@ import numpy as np
 from innexplain.arguments import check_number
 from innexplain.errors import InputError
 from innexplain.plots.arrays import finite_array
-from innexplain.plots.class_colours import DISTINCT, ClassColours, class_colours, paint
-from innexplain.plots.clear_checks import check_maps, true_classes
-from innexplain.plots.colours import check_scale, colour_map, symmetric_scale
+from innexplain.plots.class_colours import paint
+from innexplain.plots.clear_checks import check_fits, check_maps, true_classes
+from innexplain.plots.clear_colours import dominance, map_colours, unit
+from innexplain.plots.colours import colour_map
 from innexplain.plots.images import blend, grey_image
 
 if TYPE_CHECKING:
@@ -27,8 +28,7 @@ __all__ = [
     "binary_heatmap_image",
     "binary_map_image",
     "clear_image",
-    "joint_scale",
-    "map_colours",
+    "warm",
 ]
 
 PERCENTILE = 99.0  # of figures: real maps have a few extreme pixels, beside which all others are black
@@ -90,9 +90,10 @@ def clear_image(
     [[[[255, 0, 0], [0, 128, 128], [0, 0, 0]]]]
     """
     check_maps(maps)
-    strength = np.stack([_unit(one, scale, percentile) for one in _dominance(maps)])
+    strength = np.stack([unit(one, scale, percentile) for one in dominance(maps)])
     rgb = paint(maps.dominant_class, map_colours(maps, palette))
-    return _compose(rgb * strength[..., None], rgb, strength, images, opacity, channel_axis, value_range)
+    on_black = rgb * strength[..., None]
+    return _compose(maps, on_black, rgb, strength, images, opacity, channel_axis, value_range)
 
 
 def binary_heatmap_image(
@@ -138,12 +139,11 @@ def binary_heatmap_image(
     [[[[255, 255, 255], [0, 108, 38], [0, 0, 0]]]]
     """
     speaks_for, against = _sides(maps, true_class, scale, percentile)
-    hot, is_for = colour_map(HOT), (speaks_for > 0)[..., None]
+    is_for = (speaks_for > 0)[..., None]
     strength = speaks_for + against  # one of them is zero
-    on_black = np.where(is_for, hot(speaks_for)[..., :3], against[..., None] * np.array(GREEN))
-    warm = hot(_HOT_START + (1 - _HOT_START) * speaks_for)[..., :3]
-    over = np.where(is_for, warm, np.array(GREEN))
-    return _compose(on_black, over, strength, images, opacity, channel_axis, value_range)
+    on_black = np.where(is_for, colour_map(HOT)(speaks_for)[..., :3], against[..., None] * np.array(GREEN))
+    over = np.where(is_for, warm(speaks_for), np.array(GREEN))
+    return _compose(maps, on_black, over, strength, images, opacity, channel_axis, value_range)
 
 
 def binary_map_image(
@@ -192,53 +192,17 @@ def binary_map_image(
     strength = speaks_for + against
     shown = np.where((strength > 0) & (strength >= least), 1.0, 0.0)
     rgb = np.where((speaks_for > 0)[..., None], np.array(FOR), np.array(AGAINST))
-    return _compose(rgb * shown[..., None], rgb, shown, images, opacity, channel_axis, value_range)
+    on_black = rgb * shown[..., None]
+    return _compose(maps, on_black, rgb, shown, images, opacity, channel_axis, value_range)
 
 
-def map_colours(
-    maps: ClearMaps, palette: str | Mapping[int, Any] = "distinct", first: np.ndarray | None = None
-) -> ClassColours:
-    """The colours of all classes of a batch; of some if there are too many.
+def warm(strength: np.ndarray) -> np.ndarray:
+    """The colours for the true class over an image: from red on, since opacity shows the strength too.
 
-    Args:
-        maps: Of the batch.
-        palette: See `class_colours`.
-        first: Classes that have a colour in any case. After them come those that dominate most: every
-            sample counts the same, its strengths add up to 1.
-
-    >>> from innexplain import ClearMaps
-    >>> maps = ClearMaps.of(np.eye(20)[None], np.arange(20)[None])
-    >>> len(map_colours(maps)), len(map_colours(maps, "hue"))
-    (12, 20)
+    >>> warm(np.array([1.0])).tolist()
+    [[1.0, 1.0, 1.0]]
     """
-    numbers = np.unique(maps.classes)
-    if palette == "distinct" and len(numbers) > len(DISTINCT):
-        strength = np.stack([one / (one.sum() or 1.0) for one in map(_unit, _dominance(maps))])
-        share = np.array([strength[maps.dominant_class == number].sum() for number in numbers])
-        share[np.isin(numbers, [] if first is None else first)] = np.inf
-        numbers = numbers[np.argsort(share, kind="stable")[-len(DISTINCT) :]]
-    return class_colours(numbers, palette)
-
-
-def _dominance(maps: ClearMaps) -> np.ndarray:
-    """The dominant response where one class has it, zero elsewhere, (n, *spatial)."""
-    return np.where(maps.has_class, maps.dominant_response, 0.0).astype(np.float64)
-
-
-def _unit(strength: np.ndarray, scale: float | None = None, percentile: float = 100.0) -> np.ndarray:
-    """One sample's non-negative strengths in [0, 1]."""
-    limit = joint_scale(strength, percentile) if scale is None else check_scale(scale, strength)
-    return np.asarray(np.clip(strength / limit, 0.0, 1.0))
-
-
-def joint_scale(response: np.ndarray, percentile: float = 100.0) -> float:
-    """A percentile of `|R|` where there is a response: maps of a few strokes are mostly zero.
-
-    >>> joint_scale(np.array([0.0, 0.0, 0.0, -2.0, 4.0]), 50)
-    3.0
-    """
-    there = response[response != 0]
-    return symmetric_scale(there if there.size else np.zeros(1), percentile)
+    return np.asarray(colour_map(HOT)(_HOT_START + (1 - _HOT_START) * strength))[..., :3]
 
 
 def _sides(
@@ -252,11 +216,12 @@ def _sides(
     own = np.where(is_true, response, -np.inf).max(axis=-1)
     rest = np.where(is_true, -np.inf, response).max(axis=-1)
     larger = np.where(own == rest, 0.0, np.maximum(np.maximum(own, rest), 0.0))
-    strength = np.stack([_unit(one, scale, percentile) for one in larger])
+    strength = np.stack([unit(one, scale, percentile) for one in larger])
     return np.where(own > rest, strength, 0.0), np.where(own > rest, 0.0, strength)
 
 
 def _compose(
+    maps: ClearMaps,
     on_black: np.ndarray,
     rgb: np.ndarray,
     strength: np.ndarray,
@@ -277,11 +242,7 @@ def _compose(
     array = finite_array(images, "images")
     if len(array) != len(strength):
         raise InputError(f"images: expected {len(strength)}, one a map, received shape {array.shape}.")
+    check_fits(maps, array[0], channel_axis, "images")
     greys = [grey_image(one, value_range=value_range, channel_axis=channel_axis) for one in array]
-    if greys[0].shape != strength.shape[1:]:
-        raise InputError(
-            f"images: expected the height and width of the maps {strength.shape[1:]}, received "
-            f"{greys[0].shape}. Do images and maps belong together, and is channel_axis right?"
-        )
     parts = zip(greys, 255 * rgb, strength, strict=True)
     return np.stack([blend(grey, colour, part, opacity) for grey, colour, part in parts])

@@ -15,9 +15,9 @@ from innexplain.plots.clear import (
     binary_heatmap_image,
     binary_map_image,
     clear_image,
-    map_colours,
 )
-from innexplain.plots.clear_checks import check_maps, one_sample, true_classes
+from innexplain.plots.clear_checks import check_axes, check_fits, check_maps, one_sample, true_classes
+from innexplain.plots.clear_colours import sample_colours
 from innexplain.plots.clear_legends import (
     Handles,
     Names,
@@ -55,8 +55,13 @@ def clear_map(
 ) -> Axes:
     """The CLEAR map of one sample, with a legend of the classes that dominate somewhere.
 
-    A class has the colour that it has in every other sample of `maps`. The map of a signal is a band, and
-    the signal is drawn above it.
+    A class has the colour that it has in every other sample of `maps`, unless these have more than 12
+    classes in all: then the colours belong to the classes of this sample, those that dominate most in it.
+    To keep colours over such samples choose the classes that matter and give the same
+    `palette=class_colours([3, 7, 9])`, or a dict {class: colour}, to each picture; the others are light
+    grey. `palette="hue"` keeps colours too.
+
+    The map of a signal is a band, and the signal is drawn above it.
 
     Args:
         maps: Of a batch of images (n, h, w, classes) or signals (n, steps, classes).
@@ -76,7 +81,8 @@ def clear_map(
         The axes.
 
     Raises:
-        InputError: As `clear_image`; or there is no such sample, or no name for a class.
+        InputError: As `clear_image`; or there is no such sample, or no name for a class; or the image or
+            signal does not fit its map.
         ArgumentError: If an option has a value it cannot have.
 
     Reference: Kumar et al. 2017 (CLEAR), equation 6 and figure 2.
@@ -90,8 +96,9 @@ def clear_map(
     ['seven', 'nine', 'no class']
     """
     check_maps(maps)
-    one, colours = one_sample(maps, sample), map_colours(maps, palette)
-    over = _picture_below(one, image)
+    one = one_sample(maps, sample)
+    colours = sample_colours(maps, one, palette)
+    over = _picture_below(one, image, channel_axis)
     pixels = clear_image(
         one, over, palette=colours, opacity=opacity, scale=scale, percentile=percentile,
         channel_axis=channel_axis, value_range=value_range,
@@ -147,12 +154,14 @@ def binary_heatmap(
     ['for class 7', 'for another class']
     """
     one, number = _sample_and_class(maps, true_class, sample)
+    over = _picture_below(one, image, channel_axis)
     pixels = binary_heatmap_image(
-        one, number, _picture_below(one, image), opacity=opacity, scale=scale, percentile=percentile,
+        one, number, over, opacity=opacity, scale=scale, percentile=percentile,
         channel_axis=channel_axis, value_range=value_range,
     )  # fmt: skip
-    handles = heatmap_handles(class_name(number, class_names))
-    return _draw(axes, pixels[0], image, channel_axis, handles, "largest response\n(weak to strong)")
+    handles = heatmap_handles(class_name(number, class_names), None if over is None else opacity)
+    note = "weak to strong" if over is None else "more opaque: stronger"
+    return _draw(axes, pixels[0], image, channel_axis, handles, f"largest response\n({note})")
 
 
 def binary_map(
@@ -201,8 +210,9 @@ def binary_map(
     [230, 64, 0]
     """
     one, number = _sample_and_class(maps, true_class, sample)
+    over = _picture_below(one, image, channel_axis)
     pixels = binary_map_image(
-        one, number, _picture_below(one, image), threshold=threshold, opacity=opacity, scale=scale,
+        one, number, over, threshold=threshold, opacity=opacity, scale=scale,
         channel_axis=channel_axis, value_range=value_range,
     )  # fmt: skip
     handles = map_handles(class_name(number, class_names))
@@ -241,15 +251,18 @@ def _sample_and_class(maps: ClearMaps, true_class: Any, sample: int) -> tuple[Cl
     return one, int(true_classes(one, given)[0])
 
 
-def _picture_below(maps: ClearMaps, image: Any) -> Any:
+def _picture_below(maps: ClearMaps, image: Any, channel_axis: int) -> Any:
     """The image as a batch of one; a signal is drawn above its map, not below it."""
-    return None if image is None or maps.response.ndim == 3 else np.asarray(image)[None]
+    if image is None:
+        return None
+    check_fits(maps, image, channel_axis)
+    return None if maps.response.ndim == 3 else np.asarray(image)[None]
 
 
 def _draw(
     axes: Axes | None, pixels: np.ndarray, image: Any, channel_axis: int, handles: Handles, title: str
 ) -> Axes:
-    axes = _new_axes(pixels.shape[:-1], handles) if axes is None else axes
+    axes = _new_axes(pixels.shape[:-1], handles) if axes is None else check_axes(axes)
     draw_pixels(axes, pixels, image, channel_axis)
     draw_legend(axes, handles, title)
     return axes

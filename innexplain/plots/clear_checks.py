@@ -1,18 +1,21 @@
-"""What CLEAR's pictures ask of their arguments: maps of images or signals, true classes, a sample."""
+"""What CLEAR's pictures ask of their arguments: maps of images or signals, inputs that fit, true classes."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from innexplain.errors import InputError
-from innexplain.plots.arrays import finite_array
+from innexplain.errors import ArgumentError, InputError
+from innexplain.plots.arrays import finite_array, sum_channels
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from innexplain.analyzers import ClearMaps
 
-__all__ = ["check_maps", "one_sample", "true_classes"]
+__all__ = ["check_axes", "check_fits", "check_maps", "check_texts", "one_sample", "true_classes"]
 
 
 def check_maps(maps: ClearMaps) -> None:
@@ -33,6 +36,71 @@ def check_maps(maps: ClearMaps) -> None:
             f"{response.shape}. Slice volumes and videos first, for instance the slice z of the first "
             "axis: `ClearMaps.of(maps.response[:, z], maps.classes)`."
         )
+
+
+def check_fits(maps: ClearMaps, value: Any, channel_axis: int = -1, what: str = "image") -> None:
+    """Whether one input has the height and width, or the steps, of its map.
+
+    Args:
+        maps: Of images or signals.
+        value: One sample, with or without channels.
+        channel_axis: -1 or 0, of the sample.
+        what: How messages call it.
+
+    Raises:
+        InputError: If it is a whole batch, or of another size.
+        ArgumentError: If `channel_axis` is neither -1 nor 0.
+
+    >>> from innexplain import ClearMaps
+    >>> check_fits(ClearMaps.of(np.zeros((2, 5, 2)), np.array([[7, 9], [1, 7]])), np.zeros((5, 3)))
+    """
+    array, size = finite_array(value, what), maps.response.shape[1:-1]
+    axes = {1: ("steps", "steps"), 2: ("height, width", "height and width")}[len(size)]
+    if array.ndim not in (len(size), len(size) + 1):
+        raise InputError(
+            f"{what}: expected one sample, ({axes[0]}) or ({axes[0]}, channels), received shape "
+            f"{array.shape}. Of a batch x draw one with `image=x[sample], sample=sample`, or all with "
+            "`clear_rows(maps, x, true_class)`."
+        )
+    received = sum_channels(array, len(size), channel_axis, what).shape
+    if received != size:
+        raise InputError(
+            f"{what}: expected the {axes[1]} of the maps {size}, received {received} from an array of shape "
+            f"{array.shape}. Do inputs and maps belong together, is channel_axis right, and is it one "
+            "sample? Give what was analyzed, at the same size."
+        )
+
+
+def check_axes(axes: Any) -> Axes:
+    """The matplotlib axes, if they are some.
+
+    Raises:
+        ArgumentError: If they are something else, for instance an array of axes.
+    """
+    from matplotlib.axes import Axes
+
+    if not isinstance(axes, Axes):
+        raise ArgumentError(
+            "axes: expected one matplotlib Axes, for instance `Figure().add_subplot()` or one of what "
+            f"`plt.subplots` returns, received {type(axes).__name__}. Leave it out for a new figure."
+        )
+    return axes
+
+
+def check_texts(labels: Any) -> list[str]:
+    """One text a row, if they are several and not the letters of one.
+
+    Raises:
+        InputError: If they are one text, or none.
+
+    >>> check_texts(("one", 2))
+    ['one', '2']
+    """
+    if isinstance(labels, (str, bytes, Mapping)) or not isinstance(labels, Iterable):
+        raise InputError(
+            f"labels: expected a list with one text a sample, received {type(labels).__name__}: {labels!r}."
+        )
+    return [str(label) for label in labels]
 
 
 def one_sample(maps: ClearMaps, sample: int) -> ClearMaps:

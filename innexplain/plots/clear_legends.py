@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from innexplain.plots.class_colours import OTHER, ClassColours, class_name
-from innexplain.plots.clear import AGAINST, FOR, GREEN, HOT
+from innexplain.plots.clear import AGAINST, FOR, GREEN, HOT, warm
 from innexplain.plots.colours import colour_map
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ __all__ = [
     "legend_below",
     "legend_size",
     "map_handles",
+    "room_below",
 ]
 
 Handles = dict[str, Any]  # what an entry is called -> a patch, or several side by side
@@ -71,14 +72,26 @@ def class_handles(maps: ClearMaps, colours: ClassColours, class_names: Names, on
     return handles
 
 
-def heatmap_handles(name: str) -> Handles:
-    """What a legend of binary heatmaps lists: both scales, from weak to strong."""
+def heatmap_handles(name: str, opacity: float | None = None) -> Handles:
+    """What a legend of binary heatmaps lists: both scales, from weak to strong.
+
+    Args:
+        name: Of the true class.
+        opacity: Of the strongest pixel over its image; the entries are what is drawn over white. Default:
+            the heatmap on black.
+    """
     from matplotlib.patches import Patch
 
     steps = (0.3, 0.6, 0.9)
-    hot = tuple(Patch(facecolor=colour_map(HOT)(step)) for step in steps)
-    green = tuple(Patch(facecolor=(step * GREEN[0], step * GREEN[1], step * GREEN[2])) for step in steps)
-    return {f"for {name}": hot, "for another class": green}
+    sides: list[list[Any]]
+    if opacity is None:
+        green = [(step * GREEN[0], step * GREEN[1], step * GREEN[2]) for step in steps]
+        sides = [[colour_map(HOT)(step) for step in steps], green]
+    else:
+        hot = [(*warm(np.array(step)), opacity * step) for step in steps]
+        sides = [hot, [(*GREEN, opacity * step) for step in steps]]
+    patches = [tuple(Patch(facecolor=colour) for colour in side) for side in sides]
+    return dict(zip((f"for {name}", "for another class"), patches, strict=True))
 
 
 def map_handles(name: str) -> Handles:
@@ -118,8 +131,19 @@ def draw_legend(axes: Axes, handles: Handles, title: str) -> Legend:
 def legend_below(figure: Figure, handles: Handles, title: str) -> Legend:
     """A legend below all axes of a figure, which becomes as much higher as the legend is."""
     columns = max(1, int(figure.get_figwidth() // _width(handles)))
-    figure.set_figheight(figure.get_figheight() + _LINE * (1 + -(-len(handles) // columns)))
+    room_below(figure, 0.2 + _LINE * (1 + -(-len(handles) // columns)))
     return figure.legend(
-        list(handles.values()), list(handles), title=title, loc="outside lower center", ncols=columns,
+        list(handles.values()), list(handles), title=title, loc="lower center", ncols=columns,
         frameon=False, fontsize=8, title_fontsize=8,
     )  # fmt: skip
+
+
+def room_below(figure: Figure, inches: float) -> None:
+    """Make a figure higher at its lower end; its axes keep their size and their distance from the top."""
+    before = figure.get_figheight()
+    after = before + inches
+    figure.set_figheight(after)
+    for axes in figure.axes:
+        place = axes.get_position(original=True)
+        bottom, height = (place.y0 * before + inches) / after, place.height * before / after
+        axes.set_position((place.x0, bottom, place.width, height))

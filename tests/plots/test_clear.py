@@ -6,7 +6,8 @@ import pytest
 from innexplain import ClearMaps, plots
 from innexplain.errors import ArgumentError, InputError
 from innexplain.plots.class_colours import OTHER
-from innexplain.plots.clear import AGAINST, FOR, GREEN, HOT, joint_scale
+from innexplain.plots.clear import AGAINST, FOR, GREEN, HOT
+from innexplain.plots.clear_colours import joint_scale
 
 DTYPES = ("float32", "float64")
 # One image, 2 x 3 places, classes 4 and 8: each place is a case of its own.

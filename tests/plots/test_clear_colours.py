@@ -8,7 +8,8 @@ import pytest
 from innexplain import ClearMaps, plots
 from innexplain.errors import ArgumentError, InputError, UnknownNameError
 from innexplain.plots.class_colours import DISTINCT, OTHER, class_name, paint
-from innexplain.plots.clear import AGAINST, FOR, map_colours
+from innexplain.plots.clear import AGAINST, FOR
+from innexplain.plots.clear_colours import map_colours
 
 # What red-blind and green-blind eyes see, linear RGB to linear RGB: Machado, Oliveira and Fernandes 2009,
 # severity 1.
