@@ -42,7 +42,7 @@ For every image three files are written to the output folder:
   NAME.npy           the attribution itself, as the analyzer gave it, not normalised
 With --analyzer clear, two more:
   NAME.clear.png     which class each place speaks for, with a legend
-  NAME.clear.npz     `response` of each class, (height, width, classes), and which `classes` these are
+  NAME.clear.npz     response of each class, (height, width, classes), and which classes these are
 
 Images become RGB or grey as the model asks, and are stretched to the height and width of its
 input; a model that takes any size gets each image in its own.

@@ -13,7 +13,7 @@ from keras import ops, tree
 from innexplain.errors import InputError
 from innexplain.graph.step import Entry, Graph
 
-__all__ = ["NO_LABELS", "batches_of", "check_arrays", "flatten_inputs", "is_dataset", "rows_of"]
+__all__ = ["NO_LABELS", "batches_of", "check_arrays", "check_ends", "flatten_inputs", "is_dataset", "rows_of"]
 
 Repack = Callable[[list[Any]], Any]
 
@@ -29,14 +29,19 @@ def is_dataset(x: Any) -> bool:
     return isinstance(x, tf.data.Dataset)
 
 
+def check_ends(dataset: Any) -> None:
+    """Refuse a dataset that repeats for ever."""
+    if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
+        raise InputError("The dataset never ends (it repeats without a count). Give dataset.take(n) instead.")
+
+
 def batches_of(dataset: Any) -> Any:
     """The inputs in each batch of a dataset, without labels and sample weights.
 
     Raises:
         InputError: the dataset never ends.
     """
-    if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
-        raise InputError("The dataset never ends (it repeats without a count). Give dataset.take(n) instead.")
+    check_ends(dataset)
     for element in dataset:
         yield element[0] if isinstance(element, tuple) else element
 

@@ -77,9 +77,7 @@ def blocks_of(sites: Sequence[Site]) -> list[Block]:
 
 def _split(site: Site) -> Iterator[Block]:
     own, weights = site.neurons, prod(site.kernel_shape)
-    # Depthwise kernels have one output axis for two of their own; groups belong to parts of the input.
-    apart = len(own.z_axes) == len(own.kernel_axes) and getattr(site.part.layer, "groups", 1) == 1
-    if weights <= MOST_WEIGHTS or not own.kernel_axes or not apart:
+    if weights <= MOST_WEIGHTS or not own.kernel_axes or not _are_apart(site):
         yield Block(f"{site.key}|0", site, own)
         return
     length = own.shape[0]
@@ -88,6 +86,18 @@ def _split(site: Site) -> Iterator[Block]:
         place = slice(start, min(start + size, length))
         neurons = replace(own, shape=(place.stop - start, *own.shape[1:]))
         yield Block(f"{site.key}|{i}", site, neurons, place)
+
+
+def _are_apart(site: Site) -> bool:
+    """Whether neurons that follow each other along the first axis that numbers them can be taken alone.
+
+    Depthwise kernels have one output axis for two of their own; groups belong to parts of the input, and so
+    do neurons along an axis that an EinsumDense finds in its input.
+    """
+    own, layer = site.neurons, site.part.layer
+    inputs, _, rest = (getattr(layer, "equation", None) or "").replace(" ", "").partition(",")
+    in_input = bool(rest) and rest[own.kernel_axes[0]] in inputs
+    return len(own.z_axes) == len(own.kernel_axes) and getattr(layer, "groups", 1) == 1 and not in_input
 
 
 def _power_of_two(most: int) -> int:

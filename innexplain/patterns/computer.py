@@ -14,7 +14,7 @@ from keras import ops
 from innexplain.arguments import check_choice
 from innexplain.errors import ArgumentError, GraphError, InputError, ModelError
 from innexplain.graph.canonical import canonical
-from innexplain.graph.inputs import check_arrays, flatten_inputs, is_dataset, rows_of
+from innexplain.graph.inputs import check_arrays, check_ends, flatten_inputs, is_dataset, rows_of
 from innexplain.graph.trace import trace
 from innexplain.numerics import accumulation_dtype
 from innexplain.patterns.blocks import blocks_of
@@ -120,6 +120,7 @@ class PatternComputer:
             InputError: the data do not fit the model, or there are none.
         """
         if is_dataset(dataset) and self._sums.several and not self._embedded:
+            check_ends(dataset)
             batches, length = self._sums.distributed(dataset), batches_in(dataset, batch_size)[1]
             add: Any = self._sums.add
         else:

@@ -19,9 +19,6 @@ State = dict[str, Arrays]
 #: The group of all samples, of which only the mean is needed.
 EVERY = "every"
 
-# Below this share of the squared mean, a variance is rounding: the neuron gives one value only.
-_NO_VARIANCE = 1e-10
-
 
 def unit_of(dtype: np.dtype) -> float:
     """What 1 in `low` stands for, as a share of the number: 1/128 of what is left out at most.
@@ -61,8 +58,11 @@ def scale(sums: Arrays, neurons: Neurons, kernel: np.ndarray) -> np.ndarray:
         neurons: the neurons of the linear part.
         kernel: its weights.
     """
-    divisor = neurons.sum_weights(np.multiply(kernel, sums["xy"]))
-    varies = (sums["n"] > 0) & (np.abs(divisor) > _NO_VARIANCE * sums["n"] * sums["c"] ** 2)
+    products = np.multiply(kernel, sums["xy"])
+    divisor = neurons.sum_weights(products)
+    # A standard deviation of two roundings of the mean is no variance: the neuron gives one value only.
+    rounding = 2 * np.finfo(products.dtype).eps * sums["c"]
+    varies = (sums["n"] > 0) & (np.abs(divisor) > sums["n"] * rounding**2)
     return np.where(varies, 1 / np.where(varies, divisor, 1.0), 0.0)
 
 

@@ -40,7 +40,7 @@ class Neurons:
         rank = len(z.shape)
         own = {a % rank for a in self.z_axes}
         axes = [a for a in range(rank) if a not in own]
-        return ops.reshape(ops.sum(z, axis=axes), (-1,))
+        return ops.reshape(self._as_in_kernel(ops.sum(z, axis=axes), rank), (-1,))
 
     def along_output(self, values: Tensor, rank: int) -> Tensor:
         """Numbers (count,) in a shape that broadcasts against the output, of a rank."""
@@ -50,7 +50,16 @@ class Neurons:
         else:
             for axis, length in zip(self.z_axes, self.shape, strict=True):
                 shape[axis] = length
+            order = np.argsort([a % rank for a in self.z_axes]).tolist()
+            values = ops.transpose(ops.reshape(values, self.shape), order)
         return ops.reshape(values, shape)
+
+    def _as_in_kernel(self, sums: Tensor, rank: int) -> Tensor:
+        """Sums with one axis an axis in `z_axes`, in the order in which the kernel has them."""
+        if len(self.z_axes) == 1:
+            return sums
+        places = [a % rank for a in self.z_axes]
+        return ops.transpose(sums, [sorted(places).index(a) for a in places])
 
     def along_kernel(self, values: Any, rank: int) -> Any:
         """Numbers (count,) in a shape that broadcasts against the kernel, of a rank."""

@@ -181,3 +181,43 @@ def test_outputs_far_from_zero(batch_size):
         patterns.get(dense)[:, 0], expected, rtol=0, atol=2e-5 * np.abs(expected).max()
     )
     assert not patterns.get(dense)[:, 1].any() and patterns.silent[dense.name]["relu"] == 1
+
+
+def test_outputs_that_vary_little():
+    """A standard deviation of a millionth of the mean is one, where the layer is float64."""
+    x = np.random.default_rng(0).normal(size=(200, 3))
+    dense = layers.Dense(1, dtype="float64")
+    model = one_layer(dense, x, "float64")
+    w = np.array([1e-3, 2e-3, -1e-3])
+    dense.set_weights([w[:, None], np.array([1000.0])])
+    found = PatternComputer(model).fit(x, progress=False, batch_size=20)
+    expected = pattern(x, x @ w + 1000, x @ w + 1000, w, "relu")
+    np.testing.assert_allclose(found.get(dense)[:, 0], expected, rtol=0, atol=1e-6 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("batch_size", [7, 50])
+@pytest.mark.parametrize("most", [10, 2**22])
+def test_neurons_in_another_order_than_those_of_the_kernel(monkeypatch, most, batch_size):
+    """`EinsumDense` may give its neurons in any order; patterns have that of the kernel."""
+    monkeypatch.setattr(blocks, "MOST_WEIGHTS", most)
+    x = images(5, n=50)
+    straight = layers.EinsumDense("bc,cde->bde", output_shape=(2, 3), name="same")
+    turned = layers.EinsumDense("bc,cde->bed", output_shape=(3, 2), name="same")
+    expected, found = (PatternComputer(one_layer(e, x), ALL) for e in (straight, turned))
+    expected.fit(x, progress=False, batch_size=50)
+    found.fit(x, progress=False, batch_size=batch_size)
+    np.testing.assert_array_equal(turned.kernel, straight.kernel)
+    for pattern_type in ALL:
+        plain = expected.finalize().get(straight, pattern_type)
+        actual = found.finalize().get(turned, pattern_type)
+        np.testing.assert_allclose(actual, plain, rtol=0, atol=2e-5 * np.abs(plain).max())
+
+
+def test_neurons_that_belong_to_parts_of_the_input_are_not_split(monkeypatch):
+    x = images(4, 5, n=50)
+    found = []
+    for most in (10, 2**22):
+        monkeypatch.setattr(blocks, "MOST_WEIGHTS", most)
+        own = layers.EinsumDense("abc,bcd->abd", output_shape=(4, 3), name="own")
+        found.append(PatternComputer(one_layer(own, x)).fit(x, progress=False).get(own))
+    np.testing.assert_allclose(*found, rtol=0, atol=1e-6 * np.abs(found[0]).max())
