@@ -22,6 +22,8 @@ Own = Sequence[tuple[Block, dict[str, Any]]]
 GROUPS = ("positive", "negative", "all")
 #: Up to how many values a sample all samples of a batch are taken at once, and how many values else.
 _FEW_VALUES, _MOST_VALUES = 2**19, 2**22
+#: The same of positions: over many more, sums in float32 lose digits.
+_FEW_POSITIONS, _MOST_POSITIONS = 2**9, 2**16
 
 
 def add_neurons(
@@ -47,7 +49,7 @@ def add_neurons(
             found = _values(group, z, gate, present, z - neurons.along_output(c, len(z.shape)))
             return [ops.cast(neurons.sum_positions(v), "float64") for v in found]
 
-        return _in_parts(of_part, tensors)
+        return _in_parts(of_part, tensors, neurons.count)
 
     def mean_from(c: Tensor, y: Tensor) -> Tensor:
         wide = ops.cast(c, "float64")
@@ -79,7 +81,7 @@ def add_weights(
         about = z - neurons.along_output(c, len(z.shape))
         return [x, *_values(group, z, gate, present, about)]
 
-    few = _are_few(tensors)
+    few = _are_few(tensors, neurons.count)
     tensors = values(*tensors) if few else tensors
     for block, state in own:
         with tf.control_dependencies([last]):
@@ -89,7 +91,7 @@ def add_weights(
                 products = block.sum_fields(x, block.of_output(v))
                 return [products, block.sum_fields(x, late(block.of_output(ones), products))]
 
-            found = of_part(*tensors) if few else _in_parts(of_part, tensors)
+            found = of_part(*tensors) if few else _in_parts(of_part, tensors, neurons.count)
             last = _add_block(block, state, found, [block.of_neurons(v) for v in changes])
     return last
 
@@ -143,18 +145,22 @@ def _values(group: str, z: Tensor, gate: Tensor, present: Tensor, v: Tensor) -> 
     return [tf.where(here, v, tf.zeros((), z.dtype)), late(ops.cast(here, z.dtype), v)]
 
 
-def _are_few(tensors: Sequence[Tensor]) -> bool:
+def _are_few(tensors: Sequence[Tensor], neurons: int) -> bool:
     """Whether samples are so small that all of a batch can be taken at once."""
-    return all(None not in t.shape[1:] and prod(t.shape[1:]) <= _FEW_VALUES for t in tensors)
+    if any(None in t.shape[1:] for t in tensors):
+        return False
+    values = [prod(t.shape[1:]) for t in tensors]
+    return max(values) <= _FEW_VALUES and values[1] <= _FEW_POSITIONS * neurons
 
 
-def _in_parts(function: Callable[..., list[Tensor]], tensors: Sequence[Tensor]) -> list[Tensor]:
+def _in_parts(function: Callable[..., list[Tensor]], tensors: Sequence[Tensor], neurons: int) -> list[Tensor]:
     """The sums of what a function gives for some samples at a time, so that what it needs stays small."""
-    if _are_few(tensors):
+    if _are_few(tensors, neurons):
         return function(*tensors)
     count = tf.shape(tensors[0])[0]
-    most = tf.reduce_max([tf.size(t) for t in tensors]) // tf.maximum(count, 1)
-    step = tf.maximum(_MOST_VALUES // tf.maximum(most, 1), 1)
+    each = tf.maximum(tf.stack([tf.size(t) for t in tensors]) // tf.maximum(count, 1), 1)
+    positions = tf.maximum(each[1] // neurons, 1)
+    step = tf.maximum(tf.minimum(_MOST_VALUES // tf.reduce_max(each), _MOST_POSITIONS // positions), 1)
 
     def body(start: Tensor, *sums: Tensor) -> tuple[Tensor, ...]:
         found = function(*[t[start : start + step] for t in tensors])
