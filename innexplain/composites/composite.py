@@ -153,8 +153,9 @@ class Composite:
             answer = [a if active.intersection(a.step.outputs) else _dead_end(a) for a in answer]
         if unsupported == "gradient":
             answer = [Assignment(a.step, Gradient()) if _helped(a.rule) else a for a in answer]
-        starts = {e.slot for e in graph.exits} if self.seed == "one" else set()
-        lighter = lightened([a.step for a in answer], [a.rule for a in answer], starts)
+        exits = {e.slot for e in graph.exits}
+        starts = exits if self.seed == "one" else set()
+        lighter = lightened([a.step for a in answer], [a.rule for a in answer], starts, exits)
         return [replace(a, rule=rule) for a, rule in zip(answer, lighter, strict=True)]
 
     def require(self, assignments: list[Assignment]) -> None:

@@ -8,11 +8,12 @@ from typing import Any
 
 from innexplain.graph.step import Step
 from innexplain.rules import Gate, Gradient, Pass, PositiveShares, Shares
+from innexplain.rules.linear import LinearRule
 
 __all__ = ["lightened"]
 
 
-def lightened(steps: Sequence[Step], rules: Sequence[Any], starts: set[int]) -> list[Any]:
+def lightened(steps: Sequence[Step], rules: Sequence[Any], starts: set[int], exits: set[int]) -> list[Any]:
     """The rules, with lighter ones for sums at which relevance arrives in proportion to the sum.
 
     Nothing then arrives at a sum of zero, and little at one that nearly cancels.  Behind a rule that does
@@ -23,13 +24,21 @@ def lightened(steps: Sequence[Step], rules: Sequence[Any], starts: set[int]) -> 
         rules: one a step; anything that is no rule may be among them.
         starts: the slots at which relevance starts whatever their value.
     """
-    heedless, answer = set(starts), []
+    heedless, signed, answer = set(starts), set(exits), []
     for step, rule in zip(reversed(steps), reversed(rules), strict=True):
         heeded = heedless.isdisjoint(step.outputs)
-        answer.append(replace(rule, equal=False) if heeded and isinstance(rule, Shares) else rule)
+        answer.append(_lighter(rule, heeded, heeded and signed.isdisjoint(step.outputs)))
         if not _heeds(step, rule, heeded):
             heedless.update(step.inputs)
+        if not (heeded and step.facts.rectifies and isinstance(rule, (Pass, Gradient))):
+            signed.update(step.inputs)
     return answer[::-1]
+
+
+def _lighter(rule: Any, heeded: bool, rectified: bool) -> Any:
+    if heeded and isinstance(rule, Shares):
+        return replace(rule, equal=False, rectified=rectified)
+    return replace(rule, rectified=True) if rectified and isinstance(rule, LinearRule) else rule
 
 
 def _heeds(step: Step, rule: Any, heeded: bool) -> bool:

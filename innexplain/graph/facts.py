@@ -73,6 +73,7 @@ def annotate(graph: Graph) -> Graph:
             nonnegative=all(slot in signs for slot in step.inputs),
             gates=_gates(step, bounded, active),
             keeps_zero=_keeps_zero(step),
+            rectifies=step.kind == RELU and _is_plain_relu(step),
         )
         steps.append(replace(step, facts=facts))
     return graph.with_steps(steps)

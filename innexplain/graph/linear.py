@@ -72,6 +72,17 @@ class LinearPart:
         """One number a channel in a shape that broadcasts to inputs and outputs of this rank."""
         return ops.reshape(vector, (1, -1, *[1] * (rank - 2))) if self.bias_axis == 1 else vector
 
+    @property
+    def joining_axes(self) -> tuple[int, int] | None:
+        """The axes of x and of the kernel along which convolutions are put side by side to be summed."""
+        if (
+            self.bias_axis is None
+            or self.in_axes is None
+            or set(self.in_axes).intersection(self.out_axes or ())
+        ):
+            return None
+        return self.bias_axis, self.in_axes[0]
+
     def weights(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """Kernel and bias as they act on `x`, in its dtype, after every adjustment.
 

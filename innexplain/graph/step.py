@@ -35,6 +35,7 @@ class Facts:
         gates: the inputs of a product that weigh the remaining one.
         keeps_zero: a step without kernel or sum that takes zeros, and only them, to zeros: relevance in
             proportion to its output is in proportion to its input.
+        rectifies: whether its output is zero wherever its input is not above zero.
     """
 
     first: bool = False
@@ -43,6 +44,7 @@ class Facts:
     nonnegative: bool = False
     gates: frozenset[int] = frozenset()
     keeps_zero: bool = False
+    rectifies: bool = False
 
 
 @dataclass(frozen=True, eq=False)

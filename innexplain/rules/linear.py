@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, reduce
 from typing import Any, ClassVar
 
 from keras import ops
@@ -22,6 +22,7 @@ from innexplain.graph.linear import LinearPart
 from innexplain.graph.run import carry_mask
 from innexplain.graph.step import Step
 from innexplain.numerics import (
+    divide_by_positive,
     late,
     negative,
     positive,
@@ -35,6 +36,10 @@ from innexplain.rules.base import Pullback, Rule
 __all__ = ["Group", "Linear", "LinearRule"]
 
 Tensor = Any
+Terms = tuple[tuple[Tensor, Tensor], ...]
+
+# Up to here, convolutions take about as long for twice as many channels of the input.
+_FEW_CHANNELS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +52,11 @@ class Group:
         weight: the factor of the group.
         epsilon: pushes the denominator away from zero.
         sign: 1 or -1 if only outputs with `z >= 0` or `z < 0` take part, 0 for all.
+        positive: whether relevance arrives at positive outputs alone, and there the denominator is at least
+            the output: its quotient needs no care then.
+        complement: a group named before this one that has the negative contributions and the negative part of
+            the bias, where this one has all else and is `positive`.  What it leaves of the output is the
+            denominator then; that saves a map, and no digits cancel.
     """
 
     terms: tuple[tuple[Tensor, Tensor], ...]
@@ -54,6 +64,8 @@ class Group:
     weight: float = 1.0
     epsilon: float = 0.0
     sign: int = 0
+    positive: bool = False
+    complement: Group | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +73,7 @@ class Quotient:
     """What a group makes of relevance.
 
     Args:
-        r: the relevance that the group shares.
+        r: the relevance that the group shares, without its weight.
         z: the sum of its contributions and the bias.
         s: `r / (z + epsilon sign(z))`.
         pulls: the pullback of each term.
@@ -70,7 +82,7 @@ class Quotient:
     r: Tensor
     z: Tensor
     s: Tensor
-    pulls: list[Pullback]
+    pulls: Sequence[Pullback]
 
 
 class Linear:
@@ -109,25 +121,42 @@ class Linear:
         """`max(b, 0)` and `min(b, 0)`."""
         return (None, None) if self.bias is None else (positive(self.bias), negative(self.bias))
 
-    def pairs(self, with_positive: Tensor, with_negative: Tensor) -> tuple[tuple[Tensor, Tensor], ...]:
+    def pairs(self, with_positive: Tensor, with_negative: Tensor) -> Terms:
         """Terms that meet positive inputs with one kernel and negative inputs with another."""
         above, below = self.x_parts
-        first = ((above, with_positive),)
-        return first if below is None else (*first, (below, with_negative))
+        if below is None:
+            return ((above, with_positive),)
+        return self.beside((above, below), (with_positive, with_negative))
 
-    def quotient(self, group: Group, r: Tensor) -> Quotient:
-        """What a group makes of the relevance that arrives."""
-        z, pulls = None, []
-        for x, kernel in group.terms:
-            value, pull = self._map(x, kernel, r)
-            z = value if z is None else z + value
-            pulls.append(pull)
-        if group.bias is not None:
-            z = z + group.bias
+    def beside(self, xs: Sequence[Tensor], kernels: Sequence[Tensor]) -> Terms:
+        """Terms of inputs and kernels; of few channels, a single one that has them side by side.
+
+        Of a convolution of three channels, the derivative takes as long as of one of six.
+        """
+        axes = self.part.joining_axes
+        if axes is None or self.x.shape[axes[0]] > _FEW_CHANNELS:
+            return tuple(zip(xs, kernels, strict=True))
+        return ((ops.concatenate(xs, axes[0]), ops.concatenate(kernels, axes[1])),)
+
+    def quotients(self, groups: Sequence[Group], r: Tensor) -> list[Quotient]:
+        """What each group makes of the relevance that arrives."""
+        found: dict[Group | None, Quotient] = {}
+        for group in groups:
+            found[group] = self._quotient(group, r, found.get(group.complement))
+        return list(found.values())
+
+    def _quotient(self, group: Group, r: Tensor, complement: Quotient | None) -> Quotient:
+        values, pulls = zip(*[self._map(x, kernel, r) for x, kernel in group.terms], strict=True)
+        if complement is None:
+            z = reduce(ops.add, values)
+            z = z if group.bias is None else z + group.bias
+        else:
+            z = positive(self.total) - complement.z  # what the ReLU gives is in memory anyway
         if group.sign:
             chosen = self.total >= 0 if group.sign > 0 else self.total < 0
             r = ops.where(chosen, r, ops.zeros_like(r))
-        r = r if group.weight == 1 else group.weight * r
+        if group.positive:
+            return Quotient(r, z, divide_by_positive(r, z, group.epsilon), pulls)
         # A large output may owe all to a bias that is left out here: layer after layer that would overflow.
         partial = group.bias is None and self.bias is not None
         return Quotient(r, z, safe_divide(r, z, group.epsilon, bounded=partial), pulls)
@@ -138,6 +167,30 @@ class Linear:
         part = self.part
         (value,), pull = vjp(lambda v: [part.apply(v, kernel)], late(x, r))
         return value, pull
+
+    def collect(self, groups: Sequence[Group], quotients: Sequence[Quotient]) -> Tensor:
+        """The relevance of the input: `x` times what comes back of the quotients, over all terms."""
+        xs: dict[int, Tensor] = {}
+        sums: dict[int, Tensor] = {}
+        for group, quotient in zip(groups, quotients, strict=True):
+            for (x, _), pull in zip(group.terms, quotient.pulls, strict=True):
+                xs[id(x)] = x
+                sums[id(x)] = _add(sums.get(id(x)), group.weight, pull([quotient.s])[0])
+        return reduce(ops.add, [self._folded(x * sums[key]) for key, x in xs.items()])
+
+    def _folded(self, share: Tensor) -> Tensor:
+        """The sum over terms that lie side by side."""
+        axes = self.part.joining_axes
+        count = 1 if axes is None else share.shape[axes[0]] // self.x.shape[axes[0]]
+        return share if axes is None or count == 1 else reduce(ops.add, ops.split(share, count, axes[0]))
+
+
+def _add(to: Tensor | None, weight: float, x: Tensor) -> Tensor:
+    """`to + weight x`, without a product by one or minus one."""
+    if to is not None and weight == -1:
+        return to - x
+    x = x if weight == 1 else weight * x
+    return x if to is None else to + x
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,13 +203,8 @@ class LinearPullback:
     def __call__(self, relevances: Sequence[Tensor | None]) -> list[Tensor | None]:
         """The relevance of the input."""
         r: Tensor = relevances[0]
-        answer = None
-        for group in self.rule.groups(self.linear):
-            quotient = self.linear.quotient(group, r)
-            for (x, _), pull in zip(group.terms, quotient.pulls, strict=True):
-                share = x * pull([quotient.s])[0]
-                answer = share if answer is None else answer + share
-        return [answer]
+        groups = self.rule.groups(self.linear)
+        return [self.linear.collect(groups, self.linear.quotients(groups, r))]
 
     def absorbed(self, relevances: Sequence[Tensor | None]) -> Tensor:
         """The relevance that goes no further, one number a sample.
@@ -166,18 +214,25 @@ class LinearPullback:
         """
         r: Tensor = relevances[0]
         kept: Tensor = 0.0
-        for group in self.rule.groups(self.linear):
-            q = self.linear.quotient(group, r)
+        groups = self.rule.groups(self.linear)
+        for group, q in zip(groups, self.linear.quotients(groups, r), strict=True):
             push = stabilise(q.z, group.epsilon) - q.z
             unshared = ops.where(ops.equal(q.z + push, 0), q.r, ops.zeros_like(q.r))
             own = q.s * push if group.bias is None else q.s * (push + group.bias)
-            kept = kept + sum_samples(own + unshared)
+            kept = kept + group.weight * sum_samples(own + unshared)
         return kept
 
 
 @dataclass(frozen=True)
 class LinearRule(Rule):
-    """A rule for linear parts, made of groups of contributions."""
+    """A rule for linear parts, made of groups of contributions.
+
+    Args:
+        rectified: whether relevance arrives at positive outputs alone, since a ReLU follows; found in the
+            graph, and spares work.
+    """
+
+    rectified: bool = field(default=False, kw_only=True, repr=False, compare=False)
 
     #: Whether relevance is in proportion to the input, which spares sums before it a distinction.
     heeds_input: ClassVar[bool] = True
@@ -185,6 +240,10 @@ class LinearRule(Rule):
     def suits(self, step: Step) -> bool:
         """Linear parts only."""
         return step.linear is not None
+
+    def sees_positive(self, linear: Linear, bias: bool) -> bool:
+        """Whether relevance arrives at positive outputs alone, of which the rule knows the bias."""
+        return self.rectified and (bias or linear.bias is None)
 
     @abstractmethod
     def groups(self, linear: Linear) -> list[Group]:
@@ -198,4 +257,5 @@ class LinearRule(Rule):
         linear = Linear(step.linear, step.linear.wide(x), step.facts.nonnegative)
         if linear.x is x:
             return [carry_mask(x, linear.total)], LinearPullback(self, linear)
-        return step.function(x), LinearPullback(self, linear)
+        # The signs of the layer's own output, in half precision, are not quite those of `total`.
+        return step.function(x), LinearPullback(replace(self, rectified=False), linear)

@@ -39,7 +39,8 @@ class Epsilon(LinearRule):
     def groups(self, linear: Linear) -> list[Group]:
         """All contributions together."""
         bias = linear.bias if self.bias else None
-        return [Group(((linear.x, linear.kernel),), bias, epsilon=self.epsilon)]
+        known = self.sees_positive(linear, self.bias)
+        return [Group(((linear.x, linear.kernel),), bias, epsilon=self.epsilon, positive=known)]
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Z(LinearRule):
 
     def groups(self, linear: Linear) -> list[Group]:
         """All contributions together."""
-        return Epsilon(0.0, self.bias).groups(linear)
+        return Epsilon(0.0, self.bias, rectified=self.rectified).groups(linear)
 
 
 @dataclass(frozen=True)
@@ -84,10 +85,11 @@ class AlphaBeta(LinearRule):
         """Positive and negative contributions apart."""
         plus, minus = linear.kernel_parts
         b_plus, b_minus = linear.bias_parts if self.bias else (None, None)
-        groups = [Group(linear.pairs(plus, minus), b_plus, self.alpha)]
-        if self.beta:
-            groups.append(Group(linear.pairs(minus, plus), b_minus, -self.beta))
-        return groups
+        known = self.sees_positive(linear, self.bias)
+        against = Group(linear.pairs(minus, plus), b_minus, -self.beta) if self.beta else None
+        complement = against if known else None
+        favour = Group(linear.pairs(plus, minus), b_plus, self.alpha, positive=known, complement=complement)
+        return [favour] if against is None else [against, favour]
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ class ZPlus(LinearRule):
 
     def groups(self, linear: Linear) -> list[Group]:
         """Positive contributions only."""
-        return AlphaBeta(1.0, 0.0, self.bias).groups(linear)
+        return AlphaBeta(1.0, 0.0, self.bias, rectified=self.rectified).groups(linear)
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,8 @@ class Gamma(LinearRule):
         if self.bias and linear.bias is not None:
             b_up = linear.bias + self.gamma * positive(linear.bias)
             b_down = linear.bias + self.gamma * negative(linear.bias)
+        if self.sees_positive(linear, self.bias):
+            return [Group(linear.pairs(up, down), b_up, positive=True)]
         return [
             Group(linear.pairs(up, down), b_up, sign=1),
             Group(linear.pairs(down, up), b_down, sign=-1),
@@ -236,7 +240,7 @@ class Bounded(LinearRule):
             )
 
         low, high = corner(self.low, ops.min), corner(self.high, ops.max)
-        terms = ((x, kernel), (-low, positive(kernel)), (-high, negative(kernel)))
+        terms = linear.beside((x, -low, -high), (kernel, *linear.kernel_parts))
         return [Group(terms, linear.bias if self.bias else None)]
 
 

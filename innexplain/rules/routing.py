@@ -13,6 +13,7 @@ from innexplain.graph.kinds import SCALE, SUM
 from innexplain.graph.step import Step
 from innexplain.numerics import (
     cast_like,
+    divide_by_positive,
     is_float,
     negative,
     positive,
@@ -89,10 +90,12 @@ class Shares(Rule):
         equal: whether relevance may come to sums that are zero.  Where every contribution is zero, shares
             are equal, so that rules that do not look at values (flat, w^2) lose nothing; where
             contributions cancel, nothing is passed on.
+        rectified: whether relevance comes to positive sums alone, since a ReLU follows.
     """
 
     epsilon: float = 1e-7
     equal: bool = True
+    rectified: bool = False
 
     def forward(self, step: Step, *inputs: Tensor) -> tuple[list[Tensor], Pullback]:
         """Run the step under a tape; it is linear in its inputs."""
@@ -100,7 +103,8 @@ class Shares(Rule):
         z = widen(outputs[0])
 
         def in_proportion(relevances: Sequence[Tensor | None]) -> list[Tensor | None]:
-            shared = pull([safe_divide(relevances[0], z, self.epsilon)])
+            divide = divide_by_positive if self.rectified else safe_divide
+            shared = pull([divide(relevances[0], z, self.epsilon)])
             return [None if g is None else x * g for x, g in zip(wide, shared, strict=True)]
 
         if not self.equal:

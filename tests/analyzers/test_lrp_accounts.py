@@ -179,6 +179,41 @@ def test_only_sums_behind_a_heedless_rule_are_heavy():
     assert heavy("excitation_backprop", model) == []
 
 
+def rectified(name, model, **kwargs):
+    """The steps at which relevance is known to arrive at positive values alone."""
+    analyzer = innexplain.create_analyzer(name, model, **kwargs)
+    return [a.step.path[-1] for a in analyzer.assignments if getattr(a.rule, "rectified", False)]
+
+
+def test_what_a_relu_follows_is_known_to_be_rectified():
+    model = residual(layers.ReLU())
+    first, branch, following = (s.name for s in model.layers if isinstance(s, layers.Conv2D))
+    assert following == "next"
+    # The first convolution's ReLU feeds both the sum and the branch, whose own output is summed as it is.
+    assert rectified("lrp.epsilon", model) == [first, "add", "next"]
+    assert rectified("lrp.epsilon", residual(layers.LeakyReLU()))[-1:] == ["next"]
+    assert rectified("lrp.epsilon", model, rules={"next": Flat()}) == ["next"]
+    assert rectified("lrp.flat", model) == []
+    assert branch not in str(rectified("lrp.alpha_2_beta_1", model))
+    # Relevance that starts at a convolution's own output starts at negative values, too.
+    assert "next" not in rectified("lrp.epsilon", model, output="next")
+
+
+@pytest.mark.parametrize("name", ["lrp.epsilon", "lrp.z", "lrp.gamma", "lrp.alpha_2_beta_1", "deep_taylor"])
+@pytest.mark.parametrize("output", [None, "next", "add"])
+def test_less_work_before_relus_gives_the_same_map(name, output, monkeypatch):
+    model = randomise(residual(layers.ReLU()), 0)
+    x = np.random.default_rng(0).normal(size=(3, 8, 8, 3)).astype("float32")
+    kwargs = {} if output is None else {"output": output, "neuron_selection_mode": "all"}
+    found = innexplain.create_analyzer(name, model, **kwargs).analyze(x)
+    monkeypatch.setattr("innexplain.composites.composite.lightened", lambda steps, rules, *_: list(rules))
+    plain = innexplain.create_analyzer(name, model, **kwargs)
+    assert not any(getattr(a.rule, "rectified", False) for a in plain.assignments)
+    expected = plain.analyze(x)
+    assert np.abs(expected).max() > 0
+    np.testing.assert_allclose(found, expected, atol=2e-5 * np.abs(expected).max())
+
+
 @pytest.mark.parametrize("name", ["lrp.epsilon", "lrp.flat", "lrp.alpha_2_beta_1", "deep_taylor"])
 @pytest.mark.parametrize("policy", ["float64", "mixed"])
 def test_layers_of_double_precision_behind_a_single_input(name, policy):

@@ -56,6 +56,16 @@ def test_keeps_zero_agrees_with_what_the_step_computes(name):
     assert step.facts.keeps_zero == bounded
 
 
+@pytest.mark.parametrize("name", STEPS)
+def test_what_rectifies_gives_zero_below_zero(name):
+    x = keras.Input((4,))
+    (step,) = canonical(trace(keras.Model(x, STEPS[name](x))), pre_softmax=False).graph.steps
+    below = ops.convert_to_tensor(np.array([[-2.0, -0.5, -1e-3, 0.0]], "float32"))
+    vanishes = not ops.convert_to_numpy(step.function(below)[0]).any()
+    assert step.facts.rectifies == vanishes
+    assert vanishes == (name in ("relu", "relu6", "thresholded"))
+
+
 @pytest.mark.parametrize(("interpolation", "expected"), [("nearest", True), ("bilinear", False)])
 def test_what_blends_values_does_not_keep_zeros(interpolation, expected):
     x = keras.Input((2, 2, 1))

@@ -172,14 +172,67 @@ def test_rules_equal_their_formulas_in_single_precision(layer_name):
         assert np.abs(found - expected).max() <= 1e-4 * np.abs(expected).max(), name
 
 
+@pytest.mark.parametrize("layer_name", LAYERS)
+@pytest.mark.parametrize("signed", [True, False], ids=["signed", "relu"])
+def test_rules_before_a_relu_equal_their_formulas(layer_name, signed):
+    """Relevance arrives at positive outputs alone: denominators are found with less work."""
+    make, shape = LAYERS[layer_name]
+    layer, step = _step(make, shape, True, "float64")
+    matrix, b = naive_lrp.explicit(layer, shape)
+    x, r = _data(shape, matrix.shape[1], signed)
+    r = r * (x.reshape(len(x), -1) @ matrix + b > 0)
+    exists = _ones_kernel(make, shape)
+    step = replace(step, facts=replace(step.facts, nonnegative=not signed))
+    for name, (rule, naive, settings) in _rules(layer_name).items():
+        (z,), pullback = replace(rule, rectified=True).forward(step, ops.convert_to_tensor(x))
+        (found,) = pullback([ops.reshape(ops.convert_to_tensor(r), ops.shape(z))])
+        expected = np.stack(
+            [
+                naive(xi.reshape(-1), matrix, b, ri, exists=exists, **settings)
+                for xi, ri in zip(x, r, strict=True)
+            ]
+        )
+        found = ops.convert_to_numpy(found).reshape(expected.shape)
+        np.testing.assert_allclose(
+            found, expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max(), err_msg=name
+        )
+
+
+@pytest.mark.parametrize(
+    ("x", "bias"),
+    [([1.0, 3e-4], 0.0), ([3e-4, 1.0], 1.0), ([0.5, 0.5001], 0.5), ([1.0, 0.0], -0.5), ([0.0, 1.0], 2.0)],
+    ids=["few against", "few in favour", "cancelling", "none against", "none in favour"],
+)
+def test_denominators_before_a_relu_lose_no_digits(x, bias):
+    layer = layers.Dense(1)
+    model = keras.Sequential([keras.Input((2,)), layer])
+    layer.set_weights([np.array([[1.0], [-1.0]]), np.array([bias])])
+    (step,) = canonical(trace(model)).graph.steps
+    step = replace(step, facts=replace(step.facts, nonnegative=True))
+    x = np.array(x, "float32")
+    for rule in (AlphaBeta(), AlphaBeta(3.0, 2.0), ZPlus(), Gamma(0.3)):
+        (z,), pullback = replace(rule, rectified=True).forward(step, ops.convert_to_tensor(x[None]))
+        assert z[0, 0] > 0
+        found = ops.convert_to_numpy(pullback([z])[0])[0]
+        naive, settings = naive_lrp.gamma, {"gamma": 0.3}
+        if not isinstance(rule, Gamma):
+            naive = naive_lrp.alpha_beta
+            settings = {"alpha": getattr(rule, "alpha", 1.0), "beta": getattr(rule, "beta", 0.0)}
+        matrix = np.array([[1.0], [-1.0]])
+        expected = naive(x.astype("float64"), matrix, np.array([bias]), np.array(z[0], "float64"), **settings)
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("rectified", [False, True])
 @pytest.mark.parametrize("name", RULES)
-def test_what_is_absorbed_and_what_goes_on_add_up(name):
-    rule = RULES[name][0]
+def test_what_is_absorbed_and_what_goes_on_add_up(name, rectified):
+    rule = replace(RULES[name][0], rectified=rectified)
     make, shape = LAYERS["conv2d_same_stride"]
     layer, step = _step(make, shape, True, "float64")
     x, r = _data(shape, int(np.prod(layer.compute_output_shape((None, *shape))[1:])), True)
     (z,), pullback = rule.forward(step, ops.convert_to_tensor(x))
     r = ops.reshape(ops.convert_to_tensor(r), ops.shape(z))
+    r = ops.where(z > 0, r, 0) if rectified else r
     leaving = ops.convert_to_numpy(ops.sum(pullback([r])[0], axis=(1, 2, 3)))
     absorbed = ops.convert_to_numpy(ops.sum(r, axis=(1, 2, 3))) - leaving
     np.testing.assert_allclose(
