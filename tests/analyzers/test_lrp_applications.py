@@ -21,6 +21,7 @@ METHODS = ("lrp.epsilon", "lrp.sequential_preset_a", "deep_taylor")
 
 def calibrated(family):
     """A random network whose batch norms fit its data, then moved a little, so that they matter."""
+    keras.utils.set_random_seed(0)
     model = getattr(keras.applications, family)(weights=None, classes=10, input_shape=(96, 96, 3))
     rng = np.random.default_rng(0)
     norms = [layer for layer in model.layers if isinstance(layer, layers.BatchNormalization)]
