@@ -27,6 +27,7 @@ from data import Data, load_mnist, load_svhn
 from dogs import load_dogs, shown
 
 import innexplain
+from innexplain.cli.models import check_model_file
 from innexplain.errors import InnexplainError
 from innexplain.plots import save_figure, save_text
 from innexplain.plots.saving import make_folder
@@ -104,6 +105,8 @@ def run(options: argparse.Namespace) -> None:
     """Train or load, measure, draw."""
     name: str = options.experiment
     experiment = EXPERIMENTS[name]
+    if options.model is not None:
+        check_model_file(str(options.model))
     make_folder(options.output)
     keras.utils.set_random_seed(options.seed)
     data = experiment.load(options.data, options.limit)
@@ -127,16 +130,32 @@ def run(options: argparse.Namespace) -> None:
     rows = table1.measure(
         model, data.test_x, data.test_y, responses, options.threshold, experiment.fill, experiment.batch
     )
-    text = table1.table(name, rows, experiment.fill)
+    text = "\n".join([table1.table(name, rows, experiment.fill), *_notes(options)])
     print(text)
-    save_text(f"{text}\n", options.output / f"table1-{name}.txt")
+    save_text(f"{text}\n", options.output / f"table1-{_label(name, options)}.txt")
 
     chosen = figures.choose(found, data.test_y, np.random.default_rng(options.seed))
     for kind, numbers in zip(("right", "wrong"), chosen, strict=True):
         if len(numbers):
             maps = analyzer.maps(data.test_x[numbers], experiment.batch)
             figure = figures.draw(maps, data, numbers, found[numbers], experiment.shown)
-            print(f"wrote {save_figure(figure, options.output / f'{name}-{kind}.png', dpi=100)}")
+            path = options.output / f"{_label(name, options)}-{kind}.png"
+            print(f"wrote {save_figure(figure, path, dpi=100)}")
+
+
+def _label(name: str, options: argparse.Namespace) -> str:
+    """The name of results; those of other settings stand beside them."""
+    return "-".join([name, *(word for word in ("rectify", "shuffle") if getattr(options, word))])
+
+
+def _notes(options: argparse.Namespace) -> list[str]:
+    """What a table has to say of its settings."""
+    notes = []
+    if options.rectify:
+        notes.append("Responses are rectified at every ReLU.")
+    if options.shuffle:
+        notes.append("For comparison: as many pixels as are strong, chosen by chance.")
+    return notes
 
 
 def _model(experiment: Experiment, options: argparse.Namespace, data: Data) -> keras.Model:

@@ -35,6 +35,7 @@ class Analyzer(ABC):
     name = "analyzer"
     #: Rows of model calls that one sample costs; the progress bar counts them.
     rows_per_sample = 1
+    needs_fit = False
     #: Whether the map is a derivative or acts like one, so that path methods may integrate it.
     gradient_like = False
     #: Whether `return_layers` can be told: the method goes backwards through the layers, once a sample.

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from innexplain.analyzers.base import EMPTY_DATASET, Analyzer, chunks, float_dtype, join_batches
-from innexplain.analyzers.clear_checks import TOP_K, check_classes, check_response
+from innexplain.analyzers.clear_checks import TOP_K, check_classes, check_included, check_response
 from innexplain.analyzers.clear_core import ClearCore
 from innexplain.analyzers.clear_maps import ClearMaps
 from innexplain.analyzers.core import Options, Request, Result, Rows
@@ -116,7 +116,7 @@ class Clear(Analyzer):
             batch_size: the most rows in one call of the model, classes counted. Answers do not depend on it.
             progress: whether to show a progress bar.
             include: a class, or one a sample, to be compared in any case: the true one, for instance.  It
-                takes the place of the least activated one where it is not among the `top_k`.
+                takes the place of the least activated one where it is not among the classes looked at.
 
         Returns:
             `ClearMaps`, in float32, or float64 for inputs of float64; of several inputs, one each in x's
@@ -156,10 +156,11 @@ class Clear(Analyzer):
 
     def _including(self, include: Any, rows: Rows, chosen: np.ndarray, batch_size: int) -> np.ndarray:
         """Chosen classes with others among them."""
-        asked = IndexTarget().data(include, len(chosen), (self.core.start.count,))
-        chosen = self.core.score(rows, chosen, batch_size).details["classes"].copy()
-        missing = ~np.any(chosen == asked[:, None], axis=1)
-        chosen[missing, -1] = asked[missing]
+        asked = check_included(include, len(chosen), self.core.start.count)
+        told = self.core.score(rows, chosen, batch_size).details
+        chosen = told["classes"].copy()
+        missing = np.flatnonzero(~np.any(chosen == asked[:, None], axis=1))
+        chosen[missing, told["activations"][missing].argmin(axis=1)] = asked[missing]
         return chosen
 
     def _class_maps(

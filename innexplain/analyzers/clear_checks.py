@@ -11,7 +11,7 @@ from innexplain.arguments import check_count
 from innexplain.errors import ArgumentError
 from innexplain.targets import IndexTarget
 
-__all__ = ["TOP_K", "check_classes", "check_response"]
+__all__ = ["TOP_K", "check_classes", "check_included", "check_response"]
 
 TOP_K = 10
 
@@ -52,3 +52,15 @@ def check_classes(classes: Any, top_k: Any, count: int) -> tuple[int, ...] | Non
             f"Received: classes={classes!r}"
         )
     return tuple(int(c) for c in index)
+
+
+def check_included(include: Any, n: int, count: int) -> np.ndarray:
+    """The class to be compared in any case, one a sample: int32 (n,)."""
+    given = np.asarray(include)
+    fits = given.dtype.kind in "iu" and given.shape in ((), (n,))
+    if not fits or np.any(given < 0) or np.any(given >= count):
+        raise ArgumentError(
+            f"include must be a class between 0 and {count - 1}, or one for each of the {n} samples. "
+            f"Received: include={include!r}"
+        )
+    return np.broadcast_to(given.astype("int32"), (n,))

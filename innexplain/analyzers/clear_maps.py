@@ -48,7 +48,7 @@ class ClearMaps(NamedTuple):
             classes: (n, classes).
 
         Raises:
-            InputError: the shapes do not fit each other.
+            InputError: the shapes do not fit each other, or a sample has a class twice.
         """
         response, classes = np.asarray(response), np.asarray(classes)
         fits = response.ndim >= 3 and classes.shape == (len(response), response.shape[-1])
@@ -57,6 +57,11 @@ class ClearMaps(NamedTuple):
                 "Expected responses of shape (n, *spatial, classes), and for each of the n samples the "
                 "numbers of these classes, ints of shape (n, classes). Received: responses of shape "
                 f"{response.shape} and classes of shape {classes.shape}, dtype {classes.dtype}"
+            )
+        in_order = np.sort(classes, axis=1)
+        if np.any(in_order[:, 1:] == in_order[:, :-1]):
+            raise InputError(
+                f"Expected different classes for each sample. Received: {classes.tolist()!s:.200}"
             )
         place = response.argmax(axis=-1)
         wide = np.reshape(classes, (len(classes), *[1] * (response.ndim - 2), classes.shape[1]))

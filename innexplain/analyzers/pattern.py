@@ -55,6 +55,11 @@ class PatternAnalyzer(BackwardAnalyzer):
             self._use(Patterns({}, {}, {}))
 
     @property
+    def needs_fit(self) -> bool:  # type: ignore[override]
+        """Whether there are no patterns yet."""
+        return self.patterns is None
+
+    @property
     def _needed(self) -> tuple[str, ...]:
         """The types of patterns that the estimator asks for."""
         types = ESTIMATORS[self.estimator]

@@ -34,10 +34,21 @@ def _around(wrapper: Builder) -> Builder:
         if isinstance(analyzer, Analyzer):
             _same_model(analyzer, model, options)
             return wrapper(analyzer, **own)
-        return wrapper(_build(analyzer, model, options, {}), **own)
+        return wrapper(_ready(analyzer, model, options, "analyzer"), **own)
 
     add_keywords(around, wrapper, skip=("analyzer",))
     return around
+
+
+def _ready(name: Any, model: Any, options: Options, word: str) -> Analyzer:
+    """An analyzer made from its name alone, which must need nothing more."""
+    analyzer = _build(name, model, options, {})
+    if analyzer.needs_fit:
+        raise ArgumentError(
+            f"{word}={name!r} needs patterns of this model, which no name gives. Give an analyzer that has "
+            f"them: {word}=create_analyzer({name!r}, model, patterns=...), or one after fit(dataset)."
+        )
+    return analyzer
 
 
 def _same_model(analyzer: Analyzer, model: Any, options: Options, word: str = "analyzer") -> None:
@@ -63,7 +74,7 @@ def _clear(model: Any, options: Options, *, response: Any = DECONVOLUTION, **own
                 f"response must be {DECONVOLUTION!r}, the name of an analyzer, or an analyzer."
                 f"{nearest(response, (DECONVOLUTION, *_REGISTRY))} Received: response={response!r}"
             )
-        response = _build(response, model, options, {})
+        response = _ready(response, model, options, "response")
     return clear(model, options, response=response, **own)
 
 

@@ -133,9 +133,15 @@ class ClassSweeps(BackwardModel):
         best, predicted = ops.top_k(activations, classes.shape[1])
         predicted = ops.cast(predicted, classes.dtype)
         chosen = ops.where(classes == MAX, predicted, classes)
-        score = ops.take_along_axis(activations, chosen[:, :1], axis=1)
-        first = {"score": score[:, 0], "neuron": chosen[:, 0]}
-        return {**first, "classes": chosen, "predicted": predicted[:, 0], "best": best[:, 0]}
+        own = ops.take_along_axis(activations, chosen, axis=1)
+        first = {"score": own[:, 0], "neuron": chosen[:, 0]}
+        return {
+            **first,
+            "classes": chosen,
+            "activations": own,
+            "predicted": predicted[:, 0],
+            "best": best[:, 0],
+        }
 
     def _sweep(self, pullbacks: Sequence[Any], many: dict[int, Tensor], classes: Tensor) -> list[Tensor]:
         """The response of one class a row."""
@@ -145,6 +151,9 @@ class ClassSweeps(BackwardModel):
         mask = ops.reshape(
             mask, (-1, *(self.start.count if a == axis else 1 for a in range(1, len(z.shape))))
         )
+        if self.start.counted is not None:  # the scores are means over these positions alone
+            counted = ops.cast(many[self.start.counted], z.dtype)
+            mask = mask * ops.expand_dims(counted, axis)
         found = self.fold(pullbacks, many, {self.start.slot: z * mask})
         return [reduce_channels(found[e.slot], e, self.reduction) for e in self._explained]
 

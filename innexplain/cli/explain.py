@@ -153,6 +153,8 @@ def _plan(options: argparse.Namespace) -> _Plan:
     check_analyzer_name(options.analyzer)
     if options.response is not None and options.analyzer != CLEAR:
         raise ArgumentError(f"--response: only for --analyzer {CLEAR}, received {options.analyzer}.")
+    if options.response not in (None, "deconvolution"):
+        check_analyzer_name(options.response, "--response")
     check_preprocess(options.preprocess)
     model = load_model(options.model)
     asked, units = image_input(model), output_units(model)

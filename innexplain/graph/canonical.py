@@ -184,20 +184,39 @@ def _no_head(graph: Graph, exit_: Exit) -> str:
     )
 
 
+# Inputs of two axes that are flattened have channels if the last one is no longer than this.
+_FLAT_CHANNELS = 4
+
+
 def _channel_axis(graph: Graph, entry: Entry) -> int | None:
     """Where an entry has its channels: told by the first layer behind it that has a data format.
 
-    An entry that is given a channel axis inside the model (`Reshape((28, 28, 1))`) has none itself.
+    An entry that is given a channel axis inside the model (`Reshape((28, 28, 1))`) has none itself, nor has
+    a picture that is flattened (`Input((28, 28))`, `Flatten`).
     """
-    reached = {entry.slot}
-    rank = len(entry.value.shape)
+    shape = entry.value.shape
+    rank = len(shape)
+    origins = {entry.slot: tuple(range(rank))}  # which axis of the entry the axes of a tensor are
     for step in graph.steps:
-        if reached.intersection(step.inputs):
-            value = graph.values.get(step.outputs[0])
-            if value and len(value.shape) == rank + 1 and value.shape[-1] == 1 and rank > 2:
-                return None
-            data_format = getattr(step.operation, "data_format", None)
-            if data_format is not None:
-                return 1 if data_format == "channels_first" else -1
-            reached.update(step.outputs)
+        axes = next((origins[slot] for slot in step.inputs if slot in origins), None)
+        if axes is None:
+            continue
+        value = graph.values.get(step.outputs[0])
+        if value and len(value.shape) == rank + 1 and value.shape[-1] == 1 and rank > 2:
+            return None
+        if value and len(value.shape) == 2 and step.type_name in ("Flatten", "Reshape") and rank == 3:
+            return -1 if (shape[-1] or 0) <= _FLAT_CHANNELS else None
+        data_format = getattr(step.operation, "data_format", None)
+        if data_format is not None:
+            axis = axes[1 if data_format == "channels_first" else -1]
+            return -1 if axis == rank - 1 else axis
+        origins.update(dict.fromkeys(step.outputs, _moved(step, axes)))
     return -1
+
+
+def _moved(step: Step, axes: tuple[int, ...]) -> tuple[int, ...]:
+    """Axes behind an operation that may change their order."""
+    if step.type_name == "Permute":
+        return (axes[0], *(axes[d] for d in step.operation.dims))
+    order = getattr(step.operation, "axes", None) if step.type_name == "Transpose" else None
+    return axes if order is None else tuple(axes[d] for d in order)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from keras import ops
+
 from innexplain.graph.head import ONE_TO_ONE
-from innexplain.graph.kinds import MEAN, ROUTE
+from innexplain.graph.kinds import MEAN, ROUTE, SCALE
 from innexplain.graph.step import Graph, Step
 
 __all__ = ["ClassMaps", "class_maps", "maps_of_layer"]
@@ -20,12 +23,14 @@ class ClassMaps:
         axis: its axis that numbers classes, -1 or counted from 0.
         count: how many classes there are.
         scored: whether the graph ends in one score a class.
+        counted: the slot that tells which positions the mean counts, where a mask leaves some out.
     """
 
     slot: int
     axis: int
     count: int
     scored: bool = True
+    counted: int | None = None
 
 
 def class_maps(graph: Graph, slot: int) -> ClassMaps | None:
@@ -37,12 +42,13 @@ def class_maps(graph: Graph, slot: int) -> ClassMaps | None:
     producers = graph.producers()
     step = producers.get(slot)
     count = _count(graph, slot)
-    while step is not None and _hands_on(step):
+    while step is not None and (_hands_on(step) or _scales_all(step, count)):
         step = producers.get(step.inputs[0])
     if step is not None and step.kind == MEAN and count is not None:
         axis = _kept_axis(graph, step)
         if axis is not None and graph.values[step.inputs[0]].shape[axis] == count:
-            return ClassMaps(*_averaged_before(graph, producers, step.inputs[0], axis), count)
+            slot, axis = _averaged_before(graph, producers, step.inputs[0], axis)
+            return ClassMaps(slot, axis, count, counted=step.inputs[1] if len(step.inputs) > 1 else None)
     value = graph.values.get(slot)
     if value is None or len(value.shape) != 2 or count is None:
         return None
@@ -83,6 +89,15 @@ def _hands_on(step: Step) -> bool:
     """Whether a step gives the numbers that it is given, in their order."""
     known = step.part == "stripped head" or step.type_name in ONE_TO_ONE
     return known and step.kind == ROUTE and len(step.inputs) == 1
+
+
+def _scales_all(step: Step, count: int | None) -> bool:
+    """Whether a step multiplies every class by one positive number, as a temperature does."""
+    if step.kind != SCALE or len(step.inputs) != 1 or step.linear is not None or count is None:
+        return False
+    numbers = np.array([np.zeros(count), np.ones(count)], "float32")
+    zero, one = ops.convert_to_numpy(step.function(ops.convert_to_tensor(numbers))[0])
+    return bool(not zero.any() and one.min() > 0 and one.max() - one.min() <= 1e-6 * one.max())
 
 
 def _count(graph: Graph, slot: int) -> int | None:

@@ -52,6 +52,8 @@ def class_handles(maps: ClearMaps, colours: ClassColours, class_names: Names, on
     """
     from matplotlib.patches import Patch
 
+    for number in np.unique(maps.classes).tolist():  # one that dominates nowhere must have a name as well
+        class_name(number, class_names)
     shown, area = np.unique(maps.dominant_class[maps.has_class], return_counts=True)
     own = np.array([number in colours for number in shown.tolist()], dtype=bool)
     largest = np.argsort(-area[own], kind="stable")[:_MOST_ENTRIES]

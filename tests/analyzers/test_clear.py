@@ -190,6 +190,8 @@ def test_ties_and_places_without_positive_response_have_no_class():
 def test_maps_put_together_by_hand_are_checked(response, classes):
     with pytest.raises(InputError, match="numbers of these classes"):
         innexplain.ClearMaps.of(response, classes)
+    with pytest.raises(InputError, match="different classes for each sample"):
+        innexplain.ClearMaps.of(np.zeros((2, 4, 2)), [[0, 1], [3, 3]])
 
 
 # --- Bad input -----------------------------------------------------------------------------------

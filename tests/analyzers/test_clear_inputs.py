@@ -96,8 +96,15 @@ def test_classes_that_are_included_in_any_case():
         np.testing.assert_array_equal(maps.classes, expected)
         chosen = np.take_along_axis(every.response, expected[:, None, None, :], axis=-1)
         assert_alike(maps.response, chosen)
-    with pytest.raises(ArgumentError, match="between 0 and 3"):
-        create(model).maps(data(), include=4)
+    listed = create(model, classes=[2, 3]).maps(data(), include=0)
+    scores = model.predict_on_batch(data())[:, [2, 3]]
+    expected = np.tile([2, 3], (3, 1))
+    expected[np.arange(3), scores.argmin(axis=1)] = 0
+    np.testing.assert_array_equal(listed.classes, expected)
+    assert len(set(scores.argmin(axis=1))) == 2  # neither always the first nor always the last
+    for wrong in (4, -1, 1.0, [0, 1], "cat", True):
+        with pytest.raises(ArgumentError, match="include must be a class between 0 and 3, or one for each"):
+            create(model).maps(data(), include=wrong)
 
 
 def test_an_empty_dataset_and_a_dead_network_are_told():
@@ -117,3 +124,31 @@ def test_a_dataset_is_read_batch_by_batch():
     found, expected = create(model).maps(dataset), create(model).maps(data(5))
     for part, whole in zip(found, expected, strict=True):
         np.testing.assert_allclose(part, whole, rtol=0, atol=1e-6)
+
+
+def test_positions_that_a_mask_leaves_out_of_the_mean_do_not_respond():
+    tokens = np.array([[1, 2, 3, 0, 0, 0], [4, 1, 2, 5, 3, 0]])
+    embedding = L.Embedding(9, 4, mask_zero=True)
+    layers = [embedding, L.Dense(6, activation="relu"), L.Dense(3), L.GlobalAveragePooling1D(), L.Softmax()]
+    model = randomise(keras.Sequential([keras.Input((6,), dtype="int32"), *layers]), 2)
+    found = []
+    for padding in (5.0, -7.0):  # of which the model sees nothing
+        (weights,) = embedding.get_weights()
+        weights[0] = padding
+        embedding.set_weights([weights])
+        found.append(create(model).maps(tokens).response)
+    assert not found[0][tokens == 0].any()
+    assert found[0][tokens != 0].any(axis=-1).all()
+    np.testing.assert_array_equal(*found)
+    assert create(model).starts_at.startswith("dense")
+
+
+def test_methods_that_need_patterns_are_refused_by_name():
+    x = keras.Input(SHAPE)
+    model = randomise(keras.Model(x, L.GlobalAveragePooling2D()(through(body(), x))), 2)
+    with pytest.raises(ArgumentError, match=r"response='pattern.net' needs patterns of this model"):
+        create(model, response="pattern.net")
+    with pytest.raises(ArgumentError, match=r"analyzer='pattern.attribution' needs patterns"):
+        innexplain.create_analyzer("smoothgrad", model, analyzer="pattern.attribution")
+    fitted = innexplain.create_analyzer("pattern.net", model).fit(data(40), progress=False)
+    assert create(model, response=fitted).maps(data()).response.any()

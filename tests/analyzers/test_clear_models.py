@@ -22,6 +22,8 @@ HEADS = {
     "ops.mean": lambda y: ops.mean(y, axis=(1, 2)),
     "ops.mean, keepdims, squeeze": lambda y: ops.squeeze(ops.mean(y, axis=[-3, -2], keepdims=True), (1, 2)),
     "ops.mean, one axis after the other": lambda y: ops.mean(ops.mean(y, axis=1), axis=1),
+    "temperature": lambda y: L.GlobalAveragePooling2D()(y) / 2.0,
+    "Rescaling": lambda y: L.Rescaling(0.5)(L.GlobalAveragePooling2D()(y)),
     "AveragePooling2D, Flatten": lambda y: L.Flatten()(L.AveragePooling2D(2)(y)),
 }
 
@@ -50,8 +52,11 @@ def test_class_maps_are_found_in_every_spelling(head, softmax):
         lambda y: L.Dense(4)(L.GlobalAveragePooling2D()(y)),
         lambda y: L.GlobalMaxPooling2D()(y),
         lambda y: ops.flip(ops.mean(y, axis=(1, 2)), axis=1),
+        lambda y: ops.mean(y, axis=(1, 2)) * -2.0,
+        lambda y: ops.mean(y, axis=(1, 2)) * np.array([1.0, 2.0, 1.0, 1.0], "float32"),
+        lambda y: L.Rescaling(0.5, offset=0.1)(ops.mean(y, axis=(1, 2))),
     ],
-    ids=["Dense", "max", "flipped"],
+    ids=["Dense", "max", "flipped", "negative", "one factor a class", "shifted"],
 )
 def test_other_heads_start_from_the_scores(head):
     x = keras.Input(SHAPE)

@@ -129,6 +129,10 @@ def test_clear_with_responses_of_another_analyzer(files: Path, tmp_path: Path, i
     code, _, err = innexplain_(*arguments, "--analyzer", "gradient", "--response", "lrp.epsilon")
     assert code == 2
     assert "only for --analyzer clear" in err
+    code, _, err = innexplain_(*arguments, "--analyzer", "clear", "--response", "lrp.epsilo")
+    assert code == 2
+    assert "--response: there is no analyzer 'lrp.epsilo'" in err
+    assert "'lrp.epsilon'?" in err
     assert not (tmp_path / "maps").exists()
     assert innexplain_(*arguments, "--analyzer", "clear", "--response", "lrp.epsilon")[0] == 0
     with np.load(tmp_path / "maps" / "a.clear.npz") as stored:

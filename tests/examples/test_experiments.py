@@ -169,8 +169,14 @@ def test_run_on_digits(digits, capsys):
     second = (digits / "second" / "table1-mnist.txt").read_text().splitlines()
     assert sorted(second) == sorted(written.splitlines())
     assert experiments.main([*given, *again, "--shuffle", "--threshold", "0.1", "0.5"]) == 0
-    third = (digits / "second" / "table1-mnist.txt").read_text().splitlines()
-    assert [line.split()[-1] for line in third] == [line.split()[-1] for line in written.splitlines()]
+    third = (digits / "second" / "table1-mnist-shuffle.txt").read_text().splitlines()
+    assert [line.split()[-1] for line in third[:-1]] == [line.split()[-1] for line in written.splitlines()]
+    assert third[-1] == "For comparison: as many pixels as are strong, chosen by chance."
+    assert (digits / "second" / "table1-mnist.txt").read_text().splitlines() == second
+    assert experiments.main([*given, *again, "--rectify"]) == 0
+    fourth = (digits / "second" / "table1-mnist-rectify.txt").read_text().splitlines()
+    assert fourth[-1] == "Responses are rectified at every ReLU."
+    assert (digits / "second" / "mnist-rectify-right.png").exists()
     assert not (digits / "second" / "clear_mnist.keras").exists()
 
 
@@ -192,10 +198,10 @@ def test_run_on_house_numbers(tmp_path, capsys):
     assert experiments.main([*given, "--rectify", "--last-relu"]) == 0
     trained = keras.models.load_model(tmp_path / "out" / "clear_svhn.keras", compile=False)
     assert trained.get_layer("classes").activation.__name__ == "relu"
-    lines = (tmp_path / "out" / "table1-svhn.txt").read_text().splitlines()
+    lines = (tmp_path / "out" / "table1-svhn-rectify.txt").read_text().splitlines()
     assert lines[1].split() == ["paper", "92.60", "69.12", "54.46", "-"]
     assert lines[-1] == "The rest is replaced by 0.5."
-    assert (tmp_path / "out" / "svhn-wrong.png").exists()
+    assert (tmp_path / "out" / "svhn-rectify-wrong.png").exists()
 
 
 @pytest.mark.slow

@@ -220,6 +220,13 @@ def test_text_is_refused_by_the_layer_that_reads_it() -> None:
         ((3, 4, 5), L.Conv2D(2, 2, data_format="channels_first"), 1),
         ((4, 5), L.Reshape((4, 5, 1)), None),
         ((4, 5, 3), L.Dense(2), -1),
+        ((28, 28), L.Flatten(), None),
+        ((28, 28), L.Reshape((784,)), None),
+        ((28, 3), L.Flatten(), -1),
+        ((4, 5, 6), L.Flatten(), -1),
+        ((3, 8, 9), lambda y: L.Conv2D(2, 2)(L.Permute((2, 3, 1))(y)), 1),
+        ((3, 8, 9), lambda y: L.Conv2D(2, 2)(ops.transpose(y, (0, 2, 3, 1))), 1),
+        ((8, 3, 9), lambda y: L.Conv2D(2, 2)(L.Permute((1, 3, 2))(y)), 2),
     ],
 )
 def test_channel_axis_is_told_by_the_layers_behind(shape: tuple, layer, axis: int | None) -> None:

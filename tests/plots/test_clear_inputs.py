@@ -161,3 +161,13 @@ def _swatches(axes):
     from matplotlib.patches import Rectangle
 
     return [one for one in axes.get_legend().findobj(Rectangle) if one is not axes.get_legend().legendPatch]
+
+
+def test_every_class_compared_needs_a_name():
+    """Whichever of them happens to dominate in the sample that is drawn."""
+    response = np.zeros((1, 2, 2, 3))
+    response[..., 0] = 1.0
+    maps = ClearMaps.of(response, np.array([[0, 1, 2]]))
+    with pytest.raises(InputError, match="a name for each class number, among them 2"):
+        plots.clear_map(maps, class_names=["cat", "dog"])
+    assert plots.clear_map(maps, class_names=["cat", "dog", "owl"]).get_legend() is not None
