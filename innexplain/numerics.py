@@ -96,7 +96,9 @@ def divide_by_positive(r: Tensor, z: Tensor, epsilon: float = 0.0) -> Tensor:
     >>> keras.ops.convert_to_numpy(divide_by_positive(r, x)).tolist()
     [0.5, 0.0, 0.0]
     """
-    return r / (positive(z) + epsilon) if epsilon else tf.math.divide_no_nan(r, z)
+    if epsilon >= 1e-15:
+        return r / (positive(z) + epsilon)
+    return tf.math.divide_no_nan(r, positive(z) + epsilon if epsilon else z)
 
 
 def sum_samples(x: Tensor) -> Tensor:

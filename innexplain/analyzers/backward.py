@@ -26,13 +26,6 @@ __all__ = [
     "sensitivity",
 ]
 
-# What relevance sums to if nothing is lost, by the seed that it starts from.
-_PROMISED: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "one": np.ones_like,
-    "score": lambda score: score,
-    "positive_score": lambda score: np.maximum(score, 0),
-}
-
 Finish = Callable[[np.ndarray, np.ndarray, Entry], np.ndarray]
 
 
@@ -54,8 +47,10 @@ class BackwardAnalyzer(Analyzer):
         composite = self.core.composite
         result = self.core.relevance(rows, data, request.batch_size, request.record)
         request.tick(len(data))
+        started = result.details.pop("started")
         if composite is not None and composite.relevance:
-            result.gap = _PROMISED[composite.seed](result.score) - total(result.maps)
+            # Of a callable, the score may differ from what starts, derivative times output: told as well.
+            result.gap = (result.score if composite.seed == "score" else started) - total(result.maps)
         if self.finish is not None:
             explained = zip(self.core.of_explained(rows), result.maps, self.core.explained, strict=True)
             result.maps = [self.finish(x, r, entry) for x, r, entry in explained]

@@ -19,7 +19,7 @@ from innexplain.analyzers.lrp import LRP_METHODS
 from innexplain.analyzers.pattern import PATTERN_METHODS
 from innexplain.analyzers.signatures import add_keywords
 from innexplain.analyzers.wrappers import IntegratedGradients, SmoothGrad
-from innexplain.errors import ArgumentError, UnknownNameError, nearest
+from innexplain.errors import ArgumentError, NotFittedError, UnknownNameError, nearest
 
 __all__ = ["analyzer_names", "build", "create_analyzer"]
 
@@ -44,7 +44,7 @@ def _ready(name: Any, model: Any, options: Options, word: str) -> Analyzer:
     """An analyzer made from its name alone, which must need nothing more."""
     analyzer = _build(name, model, options, {})
     if analyzer.needs_fit:
-        raise ArgumentError(
+        raise NotFittedError(
             f"{word}={name!r} needs patterns of this model, which no name gives. Give an analyzer that has "
             f"them: {word}=create_analyzer({name!r}, model, patterns=...), or one after fit(dataset)."
         )

@@ -18,7 +18,7 @@ from innexplain.errors import ArgumentError, InnexplainError, InputError
 from innexplain.graph.canonical import Canonical
 from innexplain.graph.step import Graph
 from innexplain.graph.view import forward_values
-from innexplain.numerics import positive, vjp, widen
+from innexplain.numerics import positive, sum_samples, vjp, widen
 from innexplain.rules import Rule
 from innexplain.targets import Target
 
@@ -72,7 +72,8 @@ class BackwardModel(keras.Model):
             record: filled with what happens in between, if given.
 
         Returns:
-            A dict with `relevance` (a list, one tensor an explained entry), `score` and `neuron`.
+            A dict with `relevance` (a list, one tensor an explained entry), `score`, `neuron` and
+            `started`, what relevance sums to where it starts, (n,).
         """
         entries = self.canonical.graph.entries
         with keras.StatelessScope():
@@ -85,6 +86,7 @@ class BackwardModel(keras.Model):
             "relevance": [relevance[e.slot] for e in entries if e.explained],
             "score": score,
             "neuron": neuron,
+            "started": sum_samples(seed),
         }
 
     def score(self, x: Sequence[Tensor], target: Tensor) -> dict[str, Any]:

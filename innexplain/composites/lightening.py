@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from innexplain.graph.kinds import ROUTE, WINNER
 from innexplain.graph.step import Step
 from innexplain.rules import Gate, Gradient, Pass, PositiveShares, Shares
 from innexplain.rules.linear import LinearRule
+from innexplain.rules.routing import Follow
 
 __all__ = ["lightened"]
 
@@ -30,21 +32,31 @@ def lightened(steps: Sequence[Step], rules: Sequence[Any], starts: set[int], exi
         answer.append(_lighter(rule, heeded, heeded and signed.isdisjoint(step.outputs)))
         if not _heeds(step, rule, heeded):
             heedless.update(step.inputs)
-        if not (heeded and step.facts.rectifies and isinstance(rule, (Pass, Gradient))):
+        if not (heeded and step.facts.rectifies and type(rule) in (Pass, Gradient)):
             signed.update(step.inputs)
     return answer[::-1]
 
 
 def _lighter(rule: Any, heeded: bool, rectified: bool) -> Any:
-    if heeded and isinstance(rule, Shares):
+    if heeded and type(rule) is Shares:
         return replace(rule, equal=False, rectified=rectified)
-    return replace(rule, rectified=True) if rectified and isinstance(rule, LinearRule) else rule
+    return replace(rule, rectified=True) if rectified and _heeds_input(rule) else rule
 
 
 def _heeds(step: Step, rule: Any, heeded: bool) -> bool:
-    """Whether relevance leaves a step in proportion to its inputs, if it arrives so or not."""
+    """Whether relevance leaves a step in proportion to its inputs, if it arrives so or not.
+
+    Of rules that users derive from ours nothing is known.
+    """
     if step.linear is not None:
-        return bool(getattr(rule, "heeds_input", False))
-    if isinstance(rule, (Pass, Gradient)):
+        return _heeds_input(rule)
+    if type(rule) is Pass:  # relevance stays at its place, which the value may not
+        return heeded and step.facts.keeps_zero and step.kind not in (ROUTE, WINNER)
+    if type(rule) in (Follow, Gradient):
         return heeded and step.facts.keeps_zero
-    return heeded and isinstance(rule, (Gate, PositiveShares, Shares))
+    return heeded and type(rule) in (Gate, PositiveShares, Shares)
+
+
+def _heeds_input(rule: Any) -> bool:
+    """Whether the class of a rule says so itself."""
+    return isinstance(rule, LinearRule) and vars(type(rule)).get("heeds_input", False)

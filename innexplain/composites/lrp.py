@@ -25,7 +25,7 @@ from innexplain.rules.lrp import (
     ZPlus,
     ZPlusFast,
 )
-from innexplain.rules.routing import Gate
+from innexplain.rules.routing import Follow, Gate
 
 __all__ = [
     "RULE_NAMES",
@@ -167,6 +167,7 @@ def lrp_composite(
         *linear,
         Row(kind_is(kinds.SUM, kinds.MEAN), sums),
         Row(kind_is(kinds.LINEAR), Shares()),
+        Row(type_is("ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D", "Pad"), Follow()),
         Row(kind_is(kinds.WINNER, kinds.ROUTE), Gradient()),
         Row(kind_is(kinds.SCALE, kinds.NORMALIZE, kinds.RELU, kinds.ACTIVATION), Pass()),
         Row(_is_gated, Gate()),

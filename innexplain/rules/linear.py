@@ -234,8 +234,9 @@ class LinearRule(Rule):
 
     rectified: bool = field(default=False, kw_only=True, repr=False, compare=False)
 
-    #: Whether relevance is in proportion to the input, which spares sums before it a distinction.
-    heeds_input: ClassVar[bool] = True
+    #: Whether relevance is in proportion to the input, which spares steps before it a distinction.  Each
+    #: class has to say so itself: one that is derived from it may do something else.
+    heeds_input: ClassVar[bool] = False
 
     def suits(self, step: Step) -> bool:
         """Linear parts only."""

@@ -33,6 +33,8 @@ class Epsilon(LinearRule):
         bias: whether b belongs to z_j, and so keeps its share.
     """
 
+    heeds_input: ClassVar[bool] = True
+
     epsilon: float = 1e-7
     bias: bool = True
 
@@ -50,6 +52,8 @@ class Z(LinearRule):
     Args:
         bias: whether b belongs to z_j.
     """
+
+    heeds_input: ClassVar[bool] = True
 
     bias: bool = True
 
@@ -69,6 +73,8 @@ class AlphaBeta(LinearRule):
         alpha, beta: at least 1 and at least 0.
         bias: whether the bias belongs to the denominators.
     """
+
+    heeds_input: ClassVar[bool] = True
 
     alpha: float = 2.0
     beta: float = 1.0
@@ -100,6 +106,8 @@ class ZPlus(LinearRule):
         bias: whether b+ belongs to z_j+.
     """
 
+    heeds_input: ClassVar[bool] = True
+
     bias: bool = True
 
     def groups(self, linear: Linear) -> list[Group]:
@@ -114,6 +122,8 @@ class ZPlusFast(LinearRule):
     Args:
         bias: whether b+ belongs to the denominator.
     """
+
+    heeds_input: ClassVar[bool] = True
 
     bias: bool = True
 
@@ -136,6 +146,8 @@ class Gamma(LinearRule):
 
     Reference: Montavon et al. 2019; the form for signed inputs, Andeol et al. 2022.
     """
+
+    heeds_input: ClassVar[bool] = True
 
     gamma: float = 0.25
     bias: bool = True
@@ -160,8 +172,6 @@ class Gamma(LinearRule):
 class WSquare(LinearRule):
     """`R_i = sum_j w_ij^2 / (sum_i' w_i'j^2) R_j`, over the inputs of j that exist; there is no b^2."""
 
-    heeds_input: ClassVar[bool] = False
-
     def groups(self, linear: Linear) -> list[Group]:
         """Squared weights, whatever the input."""
         return [Group(((ops.ones_like(linear.x), ops.square(linear.kernel)),))]
@@ -170,8 +180,6 @@ class WSquare(LinearRule):
 @dataclass(frozen=True)
 class Flat(LinearRule):
     """`R_i = sum_j 1 / n_j R_j`, with n_j the number of inputs of j that exist (padding does not count)."""
-
-    heeds_input: ClassVar[bool] = False
 
     def groups(self, linear: Linear) -> list[Group]:
         """Equal weights, whatever the input."""
@@ -189,8 +197,6 @@ class Bounded(LinearRule):
 
     Reference: Montavon et al. 2017.
     """
-
-    heeds_input: ClassVar[bool] = False
 
     low: float | tuple[float, ...] | None = None
     high: float | tuple[float, ...] | None = None

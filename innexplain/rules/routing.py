@@ -24,7 +24,7 @@ from innexplain.numerics import (
 )
 from innexplain.rules.base import Pullback, Rule
 
-__all__ = ["Gate", "Pass", "PositiveShares", "Shares"]
+__all__ = ["Follow", "Gate", "Pass", "PositiveShares", "Shares"]
 
 Tensor = Any
 
@@ -79,6 +79,19 @@ class Pass(Rule):
             rest = [None] * (len(inputs) - 1)
             return outputs, lambda relevances: [relevances[0], *rest]
         return Shares().forward(step, *inputs)
+
+
+@dataclass(frozen=True)
+class Follow(Rule):
+    """Relevance follows values that are moved: `R_in = (dy/dx)^T R`, with derivatives of one or zero.
+
+    What arrives at padded values, which are no input, goes no further, and the record tells how much.
+    """
+
+    def forward(self, step: Step, *inputs: Tensor) -> tuple[list[Tensor], Pullback]:
+        """Run the step under a tape."""
+        outputs, pull = vjp(step.function, *inputs)
+        return outputs, _Accounted(pull)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import layers as L
 
 import innexplain
-from innexplain.errors import ArgumentError, InnexplainWarning, InputError
+from innexplain.errors import ArgumentError, InnexplainWarning, InputError, NotFittedError
 from tests.zoo import randomise
 
 from . import assert_alike, rng
@@ -146,9 +146,9 @@ def test_positions_that_a_mask_leaves_out_of_the_mean_do_not_respond():
 def test_methods_that_need_patterns_are_refused_by_name():
     x = keras.Input(SHAPE)
     model = randomise(keras.Model(x, L.GlobalAveragePooling2D()(through(body(), x))), 2)
-    with pytest.raises(ArgumentError, match=r"response='pattern.net' needs patterns of this model"):
+    with pytest.raises(NotFittedError, match=r"response='pattern.net' needs patterns of this model"):
         create(model, response="pattern.net")
-    with pytest.raises(ArgumentError, match=r"analyzer='pattern.attribution' needs patterns"):
+    with pytest.raises(NotFittedError, match=r"analyzer='pattern.attribution' needs patterns"):
         innexplain.create_analyzer("smoothgrad", model, analyzer="pattern.attribution")
     fitted = innexplain.create_analyzer("pattern.net", model).fit(data(40), progress=False)
     assert create(model, response=fitted).maps(data()).response.any()

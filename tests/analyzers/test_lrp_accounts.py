@@ -8,7 +8,6 @@ import pytest
 from keras import layers, ops
 
 import innexplain
-from innexplain.rules import Flat, Shares
 from tests.zoo import randomise
 
 METHODS = ("lrp.z", "lrp.epsilon", "lrp.flat", "lrp.alpha_2_beta_1", "lrp.sequential_preset_a_flat")
@@ -137,81 +136,6 @@ def test_what_goes_to_truth_values_is_listed():
     _, info = analyzer.analyze([data(), data(seed=1) > 0], return_info=True)
     assert np.abs(info["gap"]).min() > 0.01
     np.testing.assert_allclose(info["absorbed"]["added"], info["gap"], rtol=1e-4)
-
-
-def heavy(name, model, **kwargs):
-    """The sums that look at their contributions."""
-    analyzer = innexplain.create_analyzer(name, model, **kwargs)
-    return [str(a.step) for a in analyzer.assignments if isinstance(a.rule, Shares) and a.rule.equal]
-
-
-def residual(activation, **kwargs):
-    x = keras.Input((8, 8, 3))
-    h = layers.Conv2D(4, 3, padding="same", activation="relu")(x)
-    h = layers.Add(name="add")([h, layers.BatchNormalization()(layers.Conv2D(4, 3, padding="same")(h))])
-    h = layers.Conv2D(4, 3, name="next")(activation(h))
-    return keras.Model(x, layers.Dense(2)(layers.GlobalAveragePooling2D(name="pool")(layers.ReLU()(h))))
-
-
-@pytest.mark.parametrize(
-    ("activation", "name", "expected"),
-    [
-        (layers.ReLU(), "lrp.epsilon", []),
-        (layers.LeakyReLU(), "lrp.epsilon", []),
-        (layers.Activation("gelu"), "lrp.z_plus", []),
-        (layers.Activation("swish"), "lrp.sequential_preset_a_flat", []),
-        (layers.MaxPooling2D(2), "lrp.epsilon", []),
-        (layers.Rescaling(2.0), "lrp.flat", ["add", "pool"]),
-        (layers.Activation("sigmoid"), "lrp.epsilon", []),  # a rule that heeds its input stands between
-    ],
-    ids=["relu", "leaky", "gelu", "swish", "pool", "flat", "sigmoid"],
-)
-def test_plain_networks_take_the_light_path(activation, name, expected):
-    found = heavy(name, residual(activation))
-    assert found == (
-        ["add"] if getattr(activation, "activation", None) is keras.activations.sigmoid else expected
-    )
-
-
-def test_only_sums_behind_a_heedless_rule_are_heavy():
-    model = residual(layers.ReLU())
-    assert heavy("lrp.epsilon", model, rules={"next": Flat()}) == ["add"]
-    assert heavy("excitation_backprop", model) == []
-
-
-def rectified(name, model, **kwargs):
-    """The steps at which relevance is known to arrive at positive values alone."""
-    analyzer = innexplain.create_analyzer(name, model, **kwargs)
-    return [a.step.path[-1] for a in analyzer.assignments if getattr(a.rule, "rectified", False)]
-
-
-def test_what_a_relu_follows_is_known_to_be_rectified():
-    model = residual(layers.ReLU())
-    first, branch, following = (s.name for s in model.layers if isinstance(s, layers.Conv2D))
-    assert following == "next"
-    # The first convolution's ReLU feeds both the sum and the branch, whose own output is summed as it is.
-    assert rectified("lrp.epsilon", model) == [first, "add", "next"]
-    assert rectified("lrp.epsilon", residual(layers.LeakyReLU()))[-1:] == ["next"]
-    assert rectified("lrp.epsilon", model, rules={"next": Flat()}) == ["next"]
-    assert rectified("lrp.flat", model) == []
-    assert branch not in str(rectified("lrp.alpha_2_beta_1", model))
-    # Relevance that starts at a convolution's own output starts at negative values, too.
-    assert "next" not in rectified("lrp.epsilon", model, output="next")
-
-
-@pytest.mark.parametrize("name", ["lrp.epsilon", "lrp.z", "lrp.gamma", "lrp.alpha_2_beta_1", "deep_taylor"])
-@pytest.mark.parametrize("output", [None, "next", "add"])
-def test_less_work_before_relus_gives_the_same_map(name, output, monkeypatch):
-    model = randomise(residual(layers.ReLU()), 0)
-    x = np.random.default_rng(0).normal(size=(3, 8, 8, 3)).astype("float32")
-    kwargs = {} if output is None else {"output": output, "neuron_selection_mode": "all"}
-    found = innexplain.create_analyzer(name, model, **kwargs).analyze(x)
-    monkeypatch.setattr("innexplain.composites.composite.lightened", lambda steps, rules, *_: list(rules))
-    plain = innexplain.create_analyzer(name, model, **kwargs)
-    assert not any(getattr(a.rule, "rectified", False) for a in plain.assignments)
-    expected = plain.analyze(x)
-    assert np.abs(expected).max() > 0
-    np.testing.assert_allclose(found, expected, atol=2e-5 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize("name", ["lrp.epsilon", "lrp.flat", "lrp.alpha_2_beta_1", "deep_taylor"])

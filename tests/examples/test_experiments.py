@@ -200,7 +200,8 @@ def test_run_on_house_numbers(tmp_path, capsys):
     assert trained.get_layer("classes").activation.__name__ == "relu"
     lines = (tmp_path / "out" / "table1-svhn-rectify.txt").read_text().splitlines()
     assert lines[1].split() == ["paper", "92.60", "69.12", "54.46", "-"]
-    assert lines[-1] == "The rest is replaced by 0.5."
+    assert lines[-2] == "The rest is replaced by 0.5."
+    assert lines[-1] == "Responses are rectified at every ReLU."
     assert (tmp_path / "out" / "svhn-rectify-wrong.png").exists()
 
 
