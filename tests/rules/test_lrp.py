@@ -120,6 +120,18 @@ def _data(shape, outputs, signed, seed=0):
     return x, rng.normal(size=(2, outputs))
 
 
+def _relevance(rule, step, x, r):
+    """What the rule makes of r (n, outputs), as (n, inputs)."""
+    (z,), pullback = rule.forward(step, ops.convert_to_tensor(x))
+    (found,) = pullback([ops.reshape(ops.convert_to_tensor(r), ops.shape(z))])
+    return ops.convert_to_numpy(found).reshape(len(x), -1)
+
+
+def _expected(naive, x, matrix, b, r, **settings):
+    rows = zip(x.reshape(len(x), -1), r, strict=True)
+    return np.stack([naive(xi, matrix, b, ri, **settings) for xi, ri in rows])
+
+
 @pytest.mark.parametrize("layer_name", LAYERS)
 @pytest.mark.parametrize(
     ("bias", "signed"),
@@ -134,15 +146,8 @@ def test_rules_equal_their_formulas(layer_name, bias, signed):
     exists = _ones_kernel(make, shape)
     step = replace(step, facts=replace(step.facts, nonnegative=not signed))
     for name, (rule, naive, settings) in _rules(layer_name).items():
-        (z,), pullback = rule.forward(step, ops.convert_to_tensor(x))
-        (found,) = pullback([ops.reshape(ops.convert_to_tensor(r), ops.shape(z))])
-        expected = np.stack(
-            [
-                naive(xi.reshape(-1), matrix, b, ri, exists=exists, **settings)
-                for xi, ri in zip(x, r, strict=True)
-            ]
-        )
-        found = ops.convert_to_numpy(found).reshape(expected.shape)
+        found = _relevance(rule, step, x, r)
+        expected = _expected(naive, x, matrix, b, r, exists=exists, **settings)
         np.testing.assert_allclose(
             found, expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max(), err_msg=name
         )
@@ -160,15 +165,8 @@ def test_rules_equal_their_formulas_in_single_precision(layer_name):
         for z in (terms.sum(0), terms.sum(0) + b):
             r[sample][np.abs(z) < 0.05 * np.abs(terms).sum(0)] = 0
     for name, (rule, naive, settings) in _rules(layer_name).items():
-        (z,), pullback = rule.forward(step, ops.convert_to_tensor(x))
-        (found,) = pullback([ops.reshape(ops.convert_to_tensor(r), ops.shape(z))])
-        expected = np.stack(
-            [
-                naive(xi.reshape(-1), matrix, b, ri, exists=exists, **settings)
-                for xi, ri in zip(x, r, strict=True)
-            ]
-        )
-        found = ops.convert_to_numpy(found).reshape(expected.shape)
+        found = _relevance(rule, step, x, r)
+        expected = _expected(naive, x, matrix, b, r, exists=exists, **settings)
         assert np.abs(found - expected).max() <= 1e-4 * np.abs(expected).max(), name
 
 
@@ -184,15 +182,8 @@ def test_rules_before_a_relu_equal_their_formulas(layer_name, signed):
     exists = _ones_kernel(make, shape)
     step = replace(step, facts=replace(step.facts, nonnegative=not signed))
     for name, (rule, naive, settings) in _rules(layer_name).items():
-        (z,), pullback = replace(rule, rectified=True).forward(step, ops.convert_to_tensor(x))
-        (found,) = pullback([ops.reshape(ops.convert_to_tensor(r), ops.shape(z))])
-        expected = np.stack(
-            [
-                naive(xi.reshape(-1), matrix, b, ri, exists=exists, **settings)
-                for xi, ri in zip(x, r, strict=True)
-            ]
-        )
-        found = ops.convert_to_numpy(found).reshape(expected.shape)
+        found = _relevance(replace(rule, rectified=True), step, x, r)
+        expected = _expected(naive, x, matrix, b, r, exists=exists, **settings)
         np.testing.assert_allclose(
             found, expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max(), err_msg=name
         )
