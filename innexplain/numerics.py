@@ -91,10 +91,9 @@ def divide_by_positive(r: Tensor, z: Tensor, epsilon: float = 0.0) -> Tensor:
 
     The quotient is bounded then, and needs none of the cares of `safe_divide`.
 
-    >>> x = keras.ops.convert_to_tensor([4.0, 0.0, -1.0])
-    >>> r = keras.ops.convert_to_tensor([2.0, 0.0, 0.0])
-    >>> keras.ops.convert_to_numpy(divide_by_positive(r, x)).tolist()
-    [0.5, 0.0, 0.0]
+    >>> r, z = keras.ops.convert_to_tensor([[2.0, 0.0], [4.0, 0.0]])
+    >>> keras.ops.convert_to_numpy(divide_by_positive(r, z)).tolist()
+    [0.5, 0.0]
     """
     if epsilon >= 1e-15:
         return r / (positive(z) + epsilon)
