@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 from keras import ops
 
 from innexplain.graph.head import ONE_TO_ONE
@@ -42,7 +41,7 @@ def class_maps(graph: Graph, slot: int) -> ClassMaps | None:
     producers = graph.producers()
     step = producers.get(slot)
     count = _count(graph, slot)
-    while step is not None and (_hands_on(step) or _scales_all(step, count)):
+    while step is not None and (_hands_on(step) or _scales_all(graph, step)):
         step = producers.get(step.inputs[0])
     if step is not None and step.kind == MEAN and count is not None:
         axis = _kept_axis(graph, step)
@@ -91,12 +90,20 @@ def _hands_on(step: Step) -> bool:
     return known and step.kind == ROUTE and len(step.inputs) == 1
 
 
-def _scales_all(step: Step, count: int | None) -> bool:
+def _scales_all(graph: Graph, step: Step) -> bool:
     """Whether a step multiplies every class by one positive number, as a temperature does."""
-    if step.kind != SCALE or len(step.inputs) != 1 or step.linear is not None or count is None:
+    before, after = (graph.values.get(slots[0]) for slots in (step.inputs, step.outputs))
+    if step.kind != SCALE or len(step.inputs) != 1 or step.linear is not None or before is None:
         return False
-    numbers = np.array([np.zeros(count), np.ones(count)], "float32")
-    zero, one = ops.convert_to_numpy(step.function(ops.convert_to_tensor(numbers))[0])
+    shape = [d for d in before.shape[1:] if d is not None]
+    if after is None or after.shape[1:] != before.shape[1:] or len(shape) + 1 != len(before.shape):
+        return False
+    zero, one = (
+        ops.convert_to_numpy(
+            ops.cast(step.function(ops.full((1, *shape), value, before.dtype))[0], "float32")
+        )
+        for value in (0, 1)
+    )
     return bool(not zero.any() and one.min() > 0 and one.max() - one.min() <= 1e-6 * one.max())
 
 

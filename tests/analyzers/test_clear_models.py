@@ -23,6 +23,9 @@ HEADS = {
     "ops.mean, keepdims, squeeze": lambda y: ops.squeeze(ops.mean(y, axis=[-3, -2], keepdims=True), (1, 2)),
     "ops.mean, one axis after the other": lambda y: ops.mean(ops.mean(y, axis=1), axis=1),
     "temperature": lambda y: L.GlobalAveragePooling2D()(y) / 2.0,
+    "temperature of kept axes": lambda y: ops.squeeze(
+        ops.mean(y, axis=(1, 2), keepdims=True) * np.full((1, 1, 1, 4), 0.5, "float32"), (1, 2)
+    ),
     "Rescaling": lambda y: L.Rescaling(0.5)(L.GlobalAveragePooling2D()(y)),
     "AveragePooling2D, Flatten": lambda y: L.Flatten()(L.AveragePooling2D(2)(y)),
 }
@@ -192,3 +195,11 @@ def test_the_predicted_class_dominates_inside_the_object(shared_data):
         own = (maps.dominant_class[i] == predicted[i]) & maps.has_class[i]
         more.append(own[inside].mean() > own[~inside].mean())
     assert sum(more) >= 4
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float16", "bfloat16"])
+def test_a_temperature_in_any_precision(dtype):
+    x = keras.Input(SHAPE, dtype=dtype)
+    y = L.GlobalAveragePooling2D(dtype=dtype)(L.Conv2D(3, 3, dtype=dtype, name="last")(x))
+    model = randomise(keras.Model(x, L.Softmax(dtype=dtype)(L.Rescaling(0.5, dtype=dtype)(y / 2.0))), 2)
+    assert create(model).starts_at == "last [linear]"
