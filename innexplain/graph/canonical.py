@@ -207,7 +207,7 @@ def _channel_axis(graph: Graph, entry: Entry) -> int | None:
         if value and len(value.shape) == 2 and step.type_name in ("Flatten", "Reshape") and rank == 3:
             return -1 if (shape[-1] or 0) <= _FLAT_CHANNELS else None
         data_format = getattr(step.operation, "data_format", None)
-        if data_format is not None:
+        if data_format is not None and rank > 1:
             axis = axes[1 if data_format == "channels_first" else -1]
             return -1 if axis == rank - 1 else axis
         origins.update(dict.fromkeys(step.outputs, _moved(step, axes)))
@@ -215,8 +215,10 @@ def _channel_axis(graph: Graph, entry: Entry) -> int | None:
 
 
 def _moved(step: Step, axes: tuple[int, ...]) -> tuple[int, ...]:
-    """Axes behind an operation that may change their order."""
+    """Axes behind an operation that may change their order; as they are, if there are others by now."""
+    order = None
     if step.type_name == "Permute":
-        return (axes[0], *(axes[d] for d in step.operation.dims))
-    order = getattr(step.operation, "axes", None) if step.type_name == "Transpose" else None
-    return axes if order is None else tuple(axes[d] for d in order)
+        order = (0, *step.operation.dims)
+    elif step.type_name == "Transpose":
+        order = step.operation.axes
+    return axes if order is None or len(order) != len(axes) else tuple(axes[d] for d in order)
