@@ -122,7 +122,7 @@ def _ahead(step: Step, after: Step) -> LinearPart | None:
     if part is None:
         return None
     if _is_padding(step):
-        return replace(part, apply=_padded(part, step.operation))  # paddings come first: no map to wrap yet
+        return _padded(part, step.operation)  # paddings come first: no map to wrap yet
     if part.in_axes is None or not _same_axis(step, part):
         return None
     layer = step.operation
@@ -159,8 +159,13 @@ def _same_axis(norm: Step, part: LinearPart) -> bool:
     return rank is not None and axis % rank == channels % rank
 
 
-def _padded(part: LinearPart, padding: keras.layers.Layer) -> Any:
-    return lambda x, kernel: part.apply(padding(x), kernel)
+def _padded(part: LinearPart, padding: keras.layers.Layer) -> LinearPart:
+    own = part.pad
+    return replace(
+        part,
+        apply=lambda x, kernel: part.apply(padding(x), kernel),
+        pad=padding if own is None else lambda x: own(padding(x)),
+    )
 
 
 def _along(vector: Tensor, axes: tuple[int, ...], kernel: Tensor) -> Tensor:

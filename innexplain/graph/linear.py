@@ -12,6 +12,7 @@ from typing import Any
 
 from keras import ops
 
+from innexplain.graph.padding import padding_of
 from innexplain.numerics import accumulation_dtype
 
 __all__ = ["LinearPart", "linear_parts"]
@@ -37,6 +38,9 @@ class LinearPart:
         norms: the layers of these batch norms.
         direct_map: the same map with the adjusted kernel, without computing that kernel: a batch norm
             scales what goes in or comes out, which is less work than scaling the kernel.
+        pad: puts the zeros around x that the map pads; `None` where it pads none.
+        unpadded: the map of what `pad` gives, where each weight sees an input at every place; `None` for
+            transposed convolutions.
     """
 
     name: str
@@ -50,6 +54,8 @@ class LinearPart:
     adjust: tuple[Adjustment, ...] = ()
     norms: tuple[Any, ...] = ()
     direct_map: Callable[[Tensor], Tensor] | None = None
+    pad: Callable[[Tensor], Tensor] | None = None
+    unpadded: Callable[[Tensor, Tensor], Tensor] | None = None
 
     def kernel(self, dtype: Any = None) -> Tensor:
         """The layer's kernel as a tensor, in `dtype` (default: the variable's)."""
@@ -111,36 +117,39 @@ class LinearPart:
 
 
 def _dense(layer: Any) -> list[LinearPart]:
-    return [LinearPart("linear", layer, ops.matmul, in_axes=(0,), out_axes=(1,))]
+    return [LinearPart("linear", layer, ops.matmul, in_axes=(0,), out_axes=(1,), unpadded=ops.matmul)]
 
 
 def _einsum_dense(layer: Any) -> list[LinearPart]:
     def apply(x: Tensor, kernel: Tensor) -> Tensor:
         return ops.einsum(layer.equation, x, kernel)
 
-    return [LinearPart("linear", layer, apply)]
+    return [LinearPart("linear", layer, apply, unpadded=apply)]
 
 
 def _channel_axis(layer: Any) -> int:
     return 1 if layer.data_format == "channels_first" else -1
 
 
-def _causal(layer: Any, kernel_size: int) -> tuple[Callable[[Tensor], Tensor], str]:
-    """What to do before a convolution with the layer's padding, and the padding left to do."""
-    if layer.padding != "causal":
-        return (lambda x: x), layer.padding
-    before = layer.dilation_rate[0] * (kernel_size - 1)
-    widths = [[0, 0], [0, 0], [0, 0]]
-    widths[2 if layer.data_format == "channels_first" else 1] = [before, 0]
-    return (lambda x: ops.pad(x, widths)), "valid"
+def _maps(layer: Any, convolve: Callable[..., Tensor]) -> dict[str, Any]:
+    """A convolution with the layer's padding, that padding, and what is left to do."""
+    pad = padding_of(layer)
+
+    def unpadded(x: Tensor, kernel: Tensor) -> Tensor:
+        return convolve(x, kernel, padding="valid")
+
+    def apply(x: Tensor, kernel: Tensor) -> Tensor:
+        if layer.padding == "same":  # in one step, which is faster
+            return convolve(x, kernel, padding="same")
+        return unpadded(x if pad is None else pad(x), kernel)
+
+    return {"apply": apply, "pad": pad, "unpadded": unpadded}
 
 
 def _conv(layer: Any) -> list[LinearPart]:
-    prepare, padding = _causal(layer, layer.kernel_size[0])
-
-    def apply(x: Tensor, kernel: Tensor) -> Tensor:
+    def convolve(x: Tensor, kernel: Tensor, padding: str) -> Tensor:
         return ops.conv(
-            prepare(x),
+            x,
             kernel,
             strides=list(layer.strides),
             padding=padding,
@@ -154,7 +163,7 @@ def _conv(layer: Any) -> list[LinearPart]:
         LinearPart(
             "linear",
             layer,
-            apply,
+            **_maps(layer, convolve),
             bias_axis=_channel_axis(layer),
             in_axes=in_axes,
             out_axes=(rank + 1,),
@@ -187,12 +196,10 @@ def _conv_transpose(layer: Any) -> list[LinearPart]:
     ]
 
 
-def _depthwise_map(layer: Any) -> Callable[[Tensor, Tensor], Tensor]:
-    prepare, padding = _causal(layer, layer.kernel_size[0])
-
-    def apply(x: Tensor, kernel: Tensor) -> Tensor:
+def _depthwise_maps(layer: Any) -> dict[str, Any]:
+    def convolve(x: Tensor, kernel: Tensor, padding: str) -> Tensor:
         return ops.depthwise_conv(
-            prepare(x),
+            x,
             kernel,
             strides=layer.strides,
             padding=padding,
@@ -200,14 +207,14 @@ def _depthwise_map(layer: Any) -> Callable[[Tensor, Tensor], Tensor]:
             data_format=layer.data_format,
         )
 
-    return apply
+    return _maps(layer, convolve)
 
 
 def _depthwise(layer: Any) -> list[LinearPart]:
     rank = len(layer.kernel_size)
     return [
         LinearPart(
-            "linear", layer, _depthwise_map(layer), bias_axis=_channel_axis(layer),
+            "linear", layer, **_depthwise_maps(layer), bias_axis=_channel_axis(layer),
             in_axes=(rank,), out_axes=(rank, rank + 1),
         )
     ]  # fmt: skip
@@ -221,19 +228,16 @@ def _separable(layer: Any) -> list[LinearPart]:
 
     axis, rank = _channel_axis(layer), len(layer.kernel_size)
     depthwise = LinearPart(
-        "depthwise",
-        layer,
-        _depthwise_map(layer),
-        "depthwise_kernel",
-        None,
-        axis,
-        (rank,),
-        (rank, rank + 1),
-    )
+        "depthwise", layer, kernel_name="depthwise_kernel", bias_name=None, bias_axis=axis,
+        in_axes=(rank,), out_axes=(rank, rank + 1), **_depthwise_maps(layer),
+    )  # fmt: skip
     return [
         depthwise,
-        LinearPart("pointwise", layer, pointwise, "pointwise_kernel", "bias", axis, (rank,), (rank + 1,)),
-    ]
+        LinearPart(
+            "pointwise", layer, pointwise, "pointwise_kernel", "bias", axis, (rank,), (rank + 1,),
+            unpadded=pointwise,
+        ),
+    ]  # fmt: skip
 
 
 _BUILDERS: dict[str, Callable[[Any], list[LinearPart]]] = {

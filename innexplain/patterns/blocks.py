@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
-from innexplain.numerics import vjp
+from innexplain.numerics import accumulation_dtype, vjp
 from innexplain.patterns.neurons import Neurons
 from innexplain.patterns.sites import Site
 
@@ -44,6 +44,11 @@ class Block:
             shape[axis] = length
         return tuple(shape)
 
+    @property
+    def dtype(self) -> str:
+        """The precision in which sums by weight are kept."""
+        return accumulation_dtype(self.site.part.layer.compute_dtype)
+
     def of_kernel(self, kernel: Any) -> Any:
         """This part of an array of the kernel's shape."""
         return kernel if self.place is None else _along(kernel, self.neurons.kernel_axes[0], self.place)
@@ -63,10 +68,15 @@ class Block:
         """`sum_n field_n v_n` over samples and positions n: what each weight sees, times v of its neuron.
 
         It is the gradient of `<f(x, K), v>` with respect to the kernel K, for any linear map f.
+
+        Args:
+            x: the input; of a site whose input is centred, what `Inputs.centred` gives.
+            v: numbers by output of the block.
         """
         part = self.site.part
+        f = part.unpadded if self.site.inputs and part.unpadded else part.apply
         # The weights themselves do not matter and are not read; zeros would be kept as constants.
-        _, pull = vjp(lambda kernel: [part.apply(x, kernel)], self.of_kernel(part.kernel(x.dtype)))
+        _, pull = vjp(lambda kernel: [f(x, kernel)], self.of_kernel(part.kernel(x.dtype)))
         return pull([v])[0]
 
 

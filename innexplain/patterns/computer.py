@@ -19,7 +19,7 @@ from innexplain.graph.trace import trace
 from innexplain.numerics import accumulation_dtype
 from innexplain.patterns.blocks import blocks_of
 from innexplain.patterns.feeding import batches_in
-from innexplain.patterns.moments import merged, merged_groups, scale
+from innexplain.patterns.moments import EVERY, centre_of, merged, scale, together
 from innexplain.patterns.patterns import PATTERN_TYPES, Patterns, owners_of
 from innexplain.patterns.scaled import Part, ScaledArrays
 from innexplain.patterns.sites import Site, find_sites, fingerprints
@@ -29,7 +29,7 @@ from innexplain.patterns.sums import Sums
 __all__ = ["PatternComputer"]
 
 _GROUP = {"relu": "positive", "relu.negative": "negative", "linear": "all"}
-_KIND = "sums of a fit of patterns, about running means"
+_KIND = "sums of a fit of patterns, about means of inputs and outputs"
 
 
 class PatternComputer:
@@ -176,11 +176,14 @@ class PatternComputer:
         for block in self._sums.blocks_of(site):
             own = ops.convert_to_numpy(block.of_kernel(kernel))
             state = self._sums.read(block)
+            centre = centre_of(state, block)
             for pattern_type, found in parts.items():
-                group = state.get(_GROUP[pattern_type])
+                group, mean = state.get(_GROUP[pattern_type]), None
                 if group is None:
-                    group = merged(state["positive"], state["negative"], block.neurons)
-                found.append((block, group["xy"], scale(group, block.neurons, own)))
+                    group = together(state, block, ("positive", "negative"))
+                if pattern_type != "linear" and EVERY in state:
+                    mean = state[EVERY]["c"]
+                found.append(Part(block, group, centre, *scale(group, block, own, centre, mean)))
         return ScaledArrays(parts)
 
     def weights(self, site: Site) -> tuple[np.ndarray, np.ndarray]:
@@ -216,7 +219,7 @@ class PatternComputer:
             )
         for block in self._sums.blocks:
             ours, theirs = self._sums.read(block), other._sums.read(block)
-            self._sums.write(block, merged_groups(ours, theirs, block.neurons))
+            self._sums.write(block, merged([ours, theirs], block))
         self._sums.write_samples(self.samples + other.samples)
         return self
 

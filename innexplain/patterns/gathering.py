@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from math import prod
 from typing import Any
 
@@ -12,8 +13,9 @@ from keras import ops
 from innexplain.numerics import late
 from innexplain.patterns.blocks import Block
 from innexplain.patterns.moments import unit_of
+from innexplain.patterns.sites import Site
 
-__all__ = ["GROUPS", "add_neurons", "add_weights"]
+__all__ = ["GROUPS", "add_inputs", "add_neurons", "add_weights"]
 
 Tensor = Any
 Own = Sequence[tuple[Block, dict[str, Any]]]
@@ -26,20 +28,39 @@ _FEW_VALUES, _MOST_VALUES = 2**19, 2**22
 _FEW_POSITIONS, _MOST_POSITIONS = 2**9, 2**16
 
 
-def add_neurons(
-    own: Own, tensors: Sequence[Tensor], group: str, given: Sequence[Tensor] | None
-) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
-    """Add a batch to the sums by neuron, about the mean so far or what is given.
+def add_inputs(site: Site, state: dict[str, Any], x: Tensor, present: Tensor) -> Sequence[Tensor]:
+    """Add a batch to the mean input, by channel; nothing happens where inputs are not centred.
+
+    Returns:
+        The mean of the batch by channel; and in shapes that broadcast against the kernel how much more the
+        mean before it is, how much less that after it, and the difference of these two, old less new.
+    """
+    centre = site.inputs
+    if centre is None:
+        return (tf.zeros((), x.dtype),) * 4
+    m, old = centre.mean(x, present), tf.identity(state["c"])
+    wide, more = ops.cast(m, "float64"), ops.cast(ops.sum(present), "float64")
+    n = state["n"] + more
+    new = old + (wide - old) * (more / ops.maximum(n, 1.0))
+    with tf.control_dependencies([old]):
+        state["n"].assign(n)
+        state["c"].assign(new)
+    differences = (ops.cast(v, x.dtype) for v in (old - wide, wide - new, old - new))
+    return m, *(centre.along_kernel(v, len(site.kernel_shape)) for v in differences)
+
+
+def add_neurons(own: Own, tensors: Sequence[Tensor], group: str) -> tuple[Tensor, Tensor]:
+    """Add a batch to the sums by neuron.
 
     Args:
         own: the blocks of a site, each with the variables of the group.
         tensors: input, output, gate, and 1 for every sample that is there.
         group: one of `GROUPS`, or `moments.EVERY`.
-        given: the first of the results for another group, whose mean is the reference of this one.
 
     Returns:
-        The mean, in the precision of the outputs and in float64; and what the sums by weight need: what
-        the samples so far move by, how many the batch has, and what the first mean leaves out.
+        The mean output, (count,), and in columns what the sums by weight need: what the samples so far move
+        by, what the precision of the first leaves out of the mean, the samples' share, that of the batch, and
+        1 by the number of all; these (count, 5) are in the precision of the sums.
     """
     neurons, dtype = own[0][0].site.neurons, tensors[1].dtype
     n, old = (tf.concat([state[k] for _, state in own], 0) for k in ("n", "c"))
@@ -49,7 +70,7 @@ def add_neurons(
             found = _values(group, z, gate, present, z - neurons.along_output(c, len(z.shape)))
             return [ops.cast(neurons.sum_positions(v), "float64") for v in found]
 
-        return _in_parts(of_part, tensors, neurons.count)
+        return _in_parts(of_part, tensors, neurons.count, (neurons.count,), "float64")
 
     def mean_from(c: Tensor, y: Tensor) -> Tensor:
         wide = ops.cast(c, "float64")
@@ -57,28 +78,34 @@ def add_neurons(
 
     start = ops.cast(old, dtype)
     y, more = sums_about(start)
-    if given is None:
-        near = ops.cast(mean_from(start, y), dtype)
-        given = near, mean_from(near, sums_about(near)[0])  # of small numbers, and so exact
-    near, c = given
+    near = ops.cast(mean_from(start, y), dtype)
+    c = mean_from(near, sums_about(near)[0])  # of small numbers, and so exact
     for block, state in own:
         state["n"].assign(block.of_neurons(n + more))
         state["c"].assign(block.of_neurons(c))
-    return given, (n * (old - c), more, c - ops.cast(near, "float64"))
+    each = 1 / tf.maximum(n + more, 1)
+    columns = [n * (old - c), c - tf.cast(near, "float64"), n * each, more * each, each]
+    return near, tf.cast(tf.stack(columns, axis=1), own[0][0].dtype)
 
 
 def add_weights(
-    own: Own, tensors: Sequence[Tensor], group: str, c: Tensor, changes: Sequence[Tensor]
+    own: Own, tensors: Sequence[Tensor], group: str, inputs: Sequence[Tensor], outputs: tuple[Tensor, Tensor]
 ) -> Tensor:
-    """Add a batch to the sums by weight, about the mean c; see `add_neurons`.
+    """Add a batch to the sums by weight.
+
+    Args:
+        own, tensors, group: as in `add_neurons`.
+        inputs, outputs: what `add_inputs` and `add_neurons` gave.
 
     Returns:
         Something that is there when all is done.
     """
-    neurons, last = own[0][0].site.neurons, changes[0]
+    site, (c, columns) = own[0][0].site, outputs
+    neurons, last = site.neurons, columns
 
     def values(x: Tensor, z: Tensor, gate: Tensor, present: Tensor) -> list[Tensor]:
         about = z - neurons.along_output(c, len(z.shape))
+        x = x if site.inputs is None else site.inputs.centred(x, inputs[0])
         return [x, *_values(group, z, gate, present, about)]
 
     few = _are_few(tensors, neurons.count)
@@ -91,25 +118,31 @@ def add_weights(
                 products = block.sum_fields(x, block.of_output(v))
                 return [products, block.sum_fields(x, late(block.of_output(ones), products))]
 
-            found = of_part(*tensors) if few else _in_parts(of_part, tensors, neurons.count)
-            last = _add_block(block, state, found, [block.of_neurons(v) for v in changes])
+            found = (
+                of_part(*tensors)
+                if few
+                else _in_parts(of_part, tensors, neurons.count, block.shape, block.dtype)
+            )
+            last = _add_block(block, state, found, inputs[1:], block.of_neurons(columns))
     return last
 
 
 def _add_block(
-    block: Block, state: dict[str, Any], found: Sequence[Tensor], changes: Sequence[Tensor]
+    block: Block, state: dict[str, Any], found: Sequence[Tensor], inputs: Sequence[Tensor], columns: Tensor
 ) -> Tensor:
-    products, fields = found
-    moved, more, left = changes
-    mean = tf.convert_to_tensor(state["x"])
-    share = 1 / ops.maximum(state["n"], 1.0)
-    moved, kept, left, share = (
-        block.neurons.along_kernel(ops.cast(v, mean.dtype), len(block.shape))
-        for v in (moved, more * share, left, share)
+    """Add what a batch gives, which is about its own mean input, while sums are about that of all batches."""
+    (products, fields), (earlier, later, drift) = found, inputs
+    rank = len(block.shape)
+    moved, left, kept, share, each = (
+        block.neurons.along_kernel(v, rank) for v in tf.unstack(columns, axis=1)
     )
-    done = _add_exactly(state["xy"], state["low"], products - fields * left + mean * moved)
-    change = fields * share - mean * kept
-    with tf.control_dependencies([change, *done]):
+    mean = tf.convert_to_tensor(state["x"])
+    products = products - fields * left + (mean + earlier) * moved
+    # One after the other, so that fewer arrays of the kernel's size are held at a time.
+    with tf.control_dependencies(_add_exactly(state["xy"], state["low"], products)):
+        mean = tf.convert_to_tensor(state["x"])
+        change = fields * each + drift * kept + (later - mean) * share
+    with tf.control_dependencies([change]):
         done = [state["x"].assign_add(change, read_value=False)]
     with tf.control_dependencies(done):
         return tf.identity(share)
@@ -119,12 +152,12 @@ def _add_exactly(total: Any, low: Any, value: Tensor) -> list[Any]:
     """`total (1 + unit low) += value`, with what a number of that precision leaves out (Knuth's two-sum)."""
     old, old_low = tf.convert_to_tensor(total), tf.convert_to_tensor(low)
     unit = unit_of(old.dtype.as_numpy_dtype)
-    value = value + ops.cast(old_low, old.dtype) * (old * unit)
+    value = value + tf.cast(old_low, old.dtype) * (old * unit)
     new = old + value
     taken = new - old
     left = (old - (new - taken)) + (value - taken)
     parts = tf.math.divide_no_nan(left, new * unit)
-    new_low = ops.cast(ops.clip(ops.round(parts), -127, 127), old_low.dtype)
+    new_low = tf.cast(tf.clip_by_value(tf.round(parts), -127, 127), old_low.dtype)
     # Added in place: new variables would be strewn over the memory that activations need.
     with tf.control_dependencies([new_low]):
         return [
@@ -153,19 +186,32 @@ def _are_few(tensors: Sequence[Tensor], neurons: int) -> bool:
     return max(values) <= _FEW_VALUES and values[1] <= _FEW_POSITIONS * neurons
 
 
-def _in_parts(function: Callable[..., list[Tensor]], tensors: Sequence[Tensor], neurons: int) -> list[Tensor]:
-    """The sums of what a function gives for some samples at a time, so that what it needs stays small."""
+def _samples_at_a_time(tensors: Sequence[Tensor], neurons: int) -> Any:
+    """How many samples a part has: a number, or a tensor if places are of any size."""
+    static = not any(None in t.shape[1:] for t in tensors)
+    least, most = (min, max) if static else (tf.minimum, tf.maximum)
+    each = [prod(t.shape[1:]) if static else tf.size(t) // most(tf.shape(t)[0], 1) for t in tensors]
+    positions = most(each[1] // neurons, 1)
+    return most(least(_MOST_VALUES // most(reduce(most, each), 1), _MOST_POSITIONS // positions), 1)
+
+
+def _in_parts(
+    function: Callable[..., list[Tensor]],
+    tensors: Sequence[Tensor],
+    neurons: int,
+    shape: Sequence[int],
+    dtype: str,
+) -> list[Tensor]:
+    """The two sums that a function gives, of some samples at a time, so that what it needs stays small."""
     if _are_few(tensors, neurons):
         return function(*tensors)
-    count = tf.shape(tensors[0])[0]
-    each = tf.maximum(tf.stack([tf.size(t) for t in tensors]) // tf.maximum(count, 1), 1)
-    positions = tf.maximum(each[1] // neurons, 1)
-    step = tf.maximum(tf.minimum(_MOST_VALUES // tf.reduce_max(each), _MOST_POSITIONS // positions), 1)
+    count, step = tf.shape(tensors[0])[0], _samples_at_a_time(tensors, neurons)
 
     def body(start: Tensor, *sums: Tensor) -> tuple[Tensor, ...]:
         found = function(*[t[start : start + step] for t in tensors])
         return (start + step, *[one + other for one, other in zip(sums, found, strict=True)])
 
-    first = function(*[t[:step] for t in tensors])
-    loop = tf.while_loop(lambda start, *_: start < count, body, (step, *first), parallel_iterations=1)
-    return list(loop[1:])
+    # Zeros that are known as such are folded into constants, several of each, which stay in memory.
+    zeros = tf.fill(shape, tf.cast(tf.minimum(count, 0), dtype))
+    start = (0, zeros, zeros)
+    return list(tf.while_loop(lambda start, *_: start < count, body, start, parallel_iterations=1)[1:])

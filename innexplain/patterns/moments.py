@@ -1,23 +1,31 @@
 """From sums to patterns: the formulas of Kindermans et al. 2018, in float64.
 
-The sums of a group of samples are arrays by name: by neuron how many there are, `n`, and the mean c that
-stands for E[y]; by weight the mean input `x`, and `xy = sum x (y - c)`.  What float32 leaves out of `xy` is
-in `low`, see `split`.
+What is summed of a site is arrays by group of samples and name.  By neuron there are the number of outputs
+`n` and their mean `c`; by weight the mean input `x`, less that of the group `INPUT`, and the sum
+`xy = sum x (y - c)`.  What float32 leaves out of `xy` is in `low`, see `split`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
 import numpy as np
 
-from innexplain.patterns.neurons import Neurons
+from innexplain.patterns.blocks import Block
 
-__all__ = ["EVERY", "exact", "merged", "merged_groups", "scale", "split", "unit_of"]
+__all__ = [
+    "EVERY", "INPUT", "about_means", "centre_of", "exact", "mapped", "mean_input", "merged", "plain", "scale",
+    "split", "together", "unit_of",
+]  # fmt: skip
 
 Arrays = dict[str, np.ndarray]
 State = dict[str, Arrays]
 
 #: The group of all samples, of which only the mean is needed.
 EVERY = "every"
+#: Not outputs of neurons but all inputs, by channel: how many samples, and their mean.
+INPUT = "input"
 
 
 def unit_of(dtype: np.dtype) -> float:
@@ -29,10 +37,10 @@ def unit_of(dtype: np.dtype) -> float:
     return float(np.finfo(dtype).epsneg) / 128
 
 
-def exact(sums: Arrays) -> np.ndarray:
+def exact(sums: Mapping[str, Any]) -> np.ndarray:
     """`xy` with what is left out of it, in float64."""
-    unit = unit_of(sums["xy"].dtype)
-    return sums["xy"] * (1 + sums["low"] * np.float64(unit))
+    high, low = (np.asarray(sums[k]) for k in ("xy", "low"))
+    return high * (1 + low * np.float64(unit_of(high.dtype)))
 
 
 def split(values: np.ndarray, dtype: np.dtype) -> Arrays:
@@ -47,42 +55,94 @@ def split(values: np.ndarray, dtype: np.dtype) -> Arrays:
     return {"xy": high, "low": np.clip(np.rint(left / unit_of(dtype)), -127, 127).astype("int8")}
 
 
-def scale(sums: Arrays, neurons: Neurons, kernel: np.ndarray) -> np.ndarray:
-    """What a neuron's `xy` is multiplied by to be its pattern, by neuron.
+def scale(
+    sums: Arrays, block: Block, kernel: np.ndarray, centre: Any, reference: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """What a neuron's `xy` and mean input are multiplied by to add up to its pattern.
 
-    `xy` is `n (E[x y] - E[x] E[y])`, and the pattern is `xy / (w^T xy)`.  A neuron that
-    never fires in the group, or gives one value only, has the pattern zero.
+    `xy` is `n (E[x y] - E[x] E[y])`, and the pattern is `xy / (w^T xy)`.  About another mean than its own,
+    `xy` is more by `n E[x] (E[y] - mean)`.  A neuron that never fires in the group, or gives one value only,
+    has the pattern zero.
 
     Args:
         sums: of one group.
-        neurons: the neurons of the linear part.
-        kernel: its weights.
+        block: the neurons.
+        kernel: their weights.
+        centre: see `centre_of`.
+        reference: the mean that is taken for E[y], by neuron (default: that of the group).
+
+    Returns:
+        Two factors by neuron; the second is `None` without a reference.
     """
-    products = np.multiply(kernel, sums["xy"])
-    divisor = neurons.sum_weights(products)
+    divisor, more = block.neurons.sum_weights(kernel * exact(sums)), None
+    if reference is not None:
+        more = sums["n"] * _gap(sums["c"], reference)
+        divisor = divisor + more * block.neurons.sum_weights(kernel * mean_input(sums, centre))
     # A standard deviation of two roundings of the mean is no variance: the neuron gives one value only.
-    rounding = 2 * np.finfo(products.dtype).eps * sums["c"]
+    rounding = 2 * np.finfo(block.dtype).eps * sums["c"]
     varies = (sums["n"] > 0) & (np.abs(divisor) > sums["n"] * rounding**2)
-    return np.where(varies, 1 / np.where(varies, divisor, 1.0), 0.0)
+    factor = np.where(varies, 1 / np.where(varies, divisor, 1.0), 0.0)
+    return factor, None if more is None else factor * more
 
 
-def merged_groups(one: State, other: State, neurons: Neurons) -> State:
-    """The sums of two fits, by group; a mean over all samples is the reference of every group."""
-    common = merged(one[EVERY], other[EVERY], neurons)["c"] if EVERY in one else None
-    return {group: merged(one[group], other[group], neurons, common) for group in one}
+def _gap(c: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """How far two means are from each other; a few roundings are nothing."""
+    gap = c - reference
+    return np.where(np.abs(gap) > 16 * np.finfo("float64").eps * np.abs(c), gap, 0.0)
 
 
-def merged(one: Arrays, other: Arrays, neurons: Neurons, c: np.ndarray | None = None) -> Arrays:
-    """The sums of two groups as those of one, about the mean of all, or a given one."""
-    parts = [{k: np.asarray(v) for k, v in p.items()} for p in (one, other)]
-    n = parts[0]["n"] + parts[1]["n"]
-    divisor = np.where(n > 0, n, 1.0)
-    c = sum(p["n"] * p["c"] for p in parts) / divisor if c is None else c
-    answer = {"n": n, "c": c}
-    if "x" in one:
-        rank, dtype = parts[0]["x"].ndim, parts[0]["x"].dtype
-        inputs = [p["x"] * neurons.along_kernel(p["n"], rank) for p in parts]
-        moved = (x * neurons.along_kernel(p["c"] - c, rank) for x, p in zip(inputs, parts, strict=True))
-        answer["x"] = (sum(inputs) / neurons.along_kernel(divisor, rank)).astype(dtype)
-        answer |= split(sum(map(exact, parts)) + sum(moved), dtype)
-    return answer
+def centre_of(state: State, block: Block) -> Any:
+    """What is subtracted from mean inputs, in a shape that broadcasts against the kernel."""
+    inputs = block.site.inputs
+    return 0.0 if inputs is None else inputs.along_kernel(np.asarray(state[INPUT]["c"]), len(block.shape))
+
+
+def mean_input(sums: Arrays, centre: Any) -> np.ndarray:
+    """The mean of what each weight sees, in float64."""
+    return np.add(sums["x"], centre, dtype="float64")
+
+
+def plain(state: State, block: Block) -> State:
+    """The sums of `1, y, x, x y` themselves, in float64: those of parts of the data add up."""
+    centre = centre_of(state, block)
+    return {g: _plain({k: np.asarray(v) for k, v in f.items()}, block, centre) for g, f in state.items()}
+
+
+def _plain(sums: Arrays, block: Block, centre: Any) -> Arrays:
+    found = {"n": sums["n"], "y": sums["n"] * sums["c"]}
+    if "x" in sums:
+        n, c = (block.neurons.along_kernel(sums[k], len(block.shape)) for k in ("n", "c"))
+        found["x"] = n * mean_input(sums, centre)
+        found["xy"] = exact(sums) + c * found["x"]
+    return found
+
+
+def about_means(total: State, block: Block) -> State:
+    """What `plain` gave, added up, as sums about means again."""
+    state = {g: {"n": f["n"], "c": f["y"] / np.where(f["n"] > 0, f["n"], 1.0)} for g, f in total.items()}
+    centre = centre_of(state, block)
+    for group, found in total.items():
+        if "x" in found:
+            n, c = (block.neurons.along_kernel(state[group][k], len(block.shape)) for k in ("n", "c"))
+            x = found["x"] / np.where(n > 0, n, 1.0) - centre
+            products = split(found["xy"] - c * found["x"], np.dtype(block.dtype))
+            state[group] |= {"x": x.astype(block.dtype), **products}
+    return state
+
+
+def merged(states: Sequence[State], block: Block) -> State:
+    """What is summed over parts of the data as what is summed over all of them."""
+    parts = [plain(state, block) for state in states]
+    return about_means(mapped(lambda *own: sum(own), *parts), block)
+
+
+def together(state: State, block: Block, groups: Sequence[str]) -> Arrays:
+    """What is summed over several groups of samples as what is summed over one."""
+    total = plain({g: f for g, f in state.items() if g in (INPUT, *groups)}, block)
+    parts = [{"all": total.pop(group)} for group in groups]
+    return about_means(total | mapped(lambda *own: sum(own), *parts), block)["all"]
+
+
+def mapped(function: Callable[..., Any], *states: Mapping[str, Mapping[str, Any]]) -> State:
+    """What a function gives for each array, of one state or of several."""
+    return {g: {k: function(*(s[g][k] for s in states)) for k in own} for g, own in states[0].items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from keras import ops
 
 from innexplain.graph.linear import LinearPart
 
-__all__ = ["Neurons", "neurons_of"]
+__all__ = ["Neurons", "neurons_of", "placed"]
 
 Tensor = Any
 
@@ -44,15 +45,7 @@ class Neurons:
 
     def along_output(self, values: Tensor, rank: int) -> Tensor:
         """Numbers (count,) in a shape that broadcasts against the output, of a rank."""
-        shape = [1] * rank
-        if len(self.z_axes) == 1:
-            shape[self.z_axes[0]] = -1
-        else:
-            for axis, length in zip(self.z_axes, self.shape, strict=True):
-                shape[axis] = length
-            order = np.argsort([a % rank for a in self.z_axes]).tolist()
-            values = ops.transpose(ops.reshape(values, self.shape), order)
-        return ops.reshape(values, shape)
+        return placed(values, (self.count,) if len(self.z_axes) == 1 else self.shape, self.z_axes, rank)
 
     def _as_in_kernel(self, sums: Tensor, rank: int) -> Tensor:
         """Sums with one axis an axis in `z_axes`, in the order in which the kernel has them."""
@@ -63,15 +56,26 @@ class Neurons:
 
     def along_kernel(self, values: Any, rank: int) -> Any:
         """Numbers (count,) in a shape that broadcasts against the kernel, of a rank."""
-        shape = [1] * rank
-        for axis, length in zip(self.kernel_axes, self.shape, strict=True):
-            shape[axis] = length
-        return values.reshape(shape) if isinstance(values, np.ndarray) else ops.reshape(values, shape)
+        return placed(values, self.shape, self.kernel_axes, rank)
 
     def sum_weights(self, kernel: np.ndarray) -> np.ndarray:
         """The sum over each neuron's weights, (count,), in float64."""
         axes = tuple(a for a in range(kernel.ndim) if a not in self.kernel_axes)
         return kernel.sum(axis=axes, dtype="float64").ravel()
+
+
+def placed(values: Any, shape: Sequence[int], axes: Sequence[int], rank: int) -> Any:
+    """Numbers of a shape along some axes, in that order, of a tensor of a rank; its other axes are 1 long.
+
+    >>> placed(np.arange(6), (2, 3), (-1, 0), 4).shape
+    (3, 1, 1, 2)
+    """
+    own: Any = np if isinstance(values, np.ndarray) else ops
+    places = [a % rank for a in axes]
+    lengths = dict(zip(places, shape, strict=True))
+    if places != sorted(places):
+        values = own.transpose(own.reshape(values, shape), np.argsort(places).tolist())
+    return own.reshape(values, [lengths.get(a, 1) for a in range(rank)])
 
 
 def neurons_of(part: LinearPart) -> Neurons:

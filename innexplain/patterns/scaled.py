@@ -3,22 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from innexplain.patterns.blocks import Block
+from innexplain.patterns.moments import Arrays, mean_input
 
 __all__ = ["Part", "ScaledArrays"]
 
-#: A block, numbers by weight, and what those of each neuron are multiplied by.
-Part = tuple[Block, Any, np.ndarray]
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """The patterns of a block: `xy` times a number a neuron, plus the mean input times another.
+
+    Args:
+        block: the neurons.
+        sums: of one group, see `moments.py`.
+        centre: what is subtracted from its mean input.
+        factor, more: the numbers by neuron, as `moments.scale` gives them.
+    """
+
+    block: Block
+    sums: Arrays
+    centre: Any
+    factor: np.ndarray
+    more: np.ndarray | None
+
+    def write(self, out: np.ndarray) -> None:
+        """Write this part of an array of the kernel's shape."""
+        own, neurons = self.block.of_kernel(out), self.block.neurons
+        np.multiply(
+            self.sums["xy"], neurons.along_kernel(self.factor, own.ndim), out=own, casting="same_kind"
+        )
+        if self.more is not None:
+            own += neurons.along_kernel(self.more, own.ndim) * mean_input(self.sums, self.centre)
 
 
 class ScaledArrays(Mapping[str, np.ndarray]):
     """The patterns of one site by type; an array is made whenever it is asked for.
 
-    A pattern is a sum by weight times one number a neuron.  The sums are those of the fit: they take no
+    A pattern is made of sums by weight and one number a neuron.  The sums are those of the fit: they take no
     memory of their own unless the fit goes on, which leaves these as they are.
 
     Args:
@@ -29,16 +55,10 @@ class ScaledArrays(Mapping[str, np.ndarray]):
         self._parts = dict(parts)
 
     def __getitem__(self, pattern_type: str) -> np.ndarray:
-        site = self._parts[pattern_type][0][0].site
-        array: np.ndarray | None = None
-        for block, values, scale in self._parts[pattern_type]:
-            numbers = np.asarray(values)
-            if array is None:
-                array = np.empty(site.kernel_shape, numbers.dtype)
-            along = block.neurons.along_kernel(scale, numbers.ndim)
-            np.multiply(numbers, along, out=block.of_kernel(array), casting="same_kind")
-        if array is None:
-            raise KeyError(pattern_type)
+        parts = self._parts[pattern_type]
+        array = np.empty(parts[0].block.site.kernel_shape, parts[0].block.dtype)
+        for part in parts:
+            part.write(array)
         return array
 
     def __iter__(self) -> Iterator[str]:
@@ -49,4 +69,4 @@ class ScaledArrays(Mapping[str, np.ndarray]):
 
     def silent(self) -> dict[str, int]:
         """How many neurons have the pattern zero, by type."""
-        return {t: sum(int((s == 0).sum()) for _, _, s in parts) for t, parts in self._parts.items()}
+        return {t: sum(int((p.factor == 0).sum()) for p in parts) for t, parts in self._parts.items()}

@@ -13,6 +13,7 @@ import numpy as np
 from innexplain.graph.kinds import SCALE, keras_type
 from innexplain.graph.linear import LinearPart
 from innexplain.graph.step import Graph, Step
+from innexplain.patterns.centring import Inputs, inputs_of
 from innexplain.patterns.neurons import Neurons, neurons_of
 
 _IDLE = (
@@ -32,6 +33,7 @@ class Site:
         path: of the layer.
         part: the linear part, batch norms folded in.
         neurons: its neurons.
+        inputs: the channels of its input, where they can be centred.
         calls: the steps, each with the slot whose sign says whether a neuron fires.
     """
 
@@ -39,6 +41,7 @@ class Site:
     path: tuple[str, ...]
     part: LinearPart
     neurons: Neurons
+    inputs: Inputs | None
     calls: tuple[tuple[Step, int], ...]
 
     @property
@@ -74,6 +77,7 @@ def find_sites(graph: Graph) -> list[Site]:
             steps[0].path,
             _linear(steps[0]),
             neurons_of(_linear(steps[0])),
+            inputs_of(_linear(steps[0])),
             tuple((step, _gate(step, consumers)) for step in steps),
         )
         for steps in calls.values()

@@ -1,15 +1,14 @@
 """The sums that patterns are made of, gathered in one forward pass without cutting out patches.
 
-They are sums about the mean of the outputs so far: whenever that moves, so do they.  Nothing large cancels
-then, and the two numbers a weight need not be float64: of the sum of products, float32 and eight more bits
-are kept, so that nothing small is lost in it; of the mean input, float32, since an error in it only counts
-as far as the mean output still moves.
+They are sums about means.  Inputs are centred batch by batch, outputs by the mean so far, and the sums move
+with both means: nothing large is rounded, and nothing large cancels.  Then the two numbers a weight need not
+be float64: of the sum of products, float32 and eight more bits are kept, so that nothing small is lost in it;
+of the mean input, float32, since an error in it only counts as far as the mean output still moves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
 from typing import Any
 
 import keras
@@ -19,10 +18,10 @@ from keras import ops
 
 from innexplain.graph.inputs import flatten_inputs
 from innexplain.graph.step import Graph, Step
-from innexplain.numerics import accumulation_dtype, widen
+from innexplain.numerics import widen
 from innexplain.patterns.blocks import Block
-from innexplain.patterns.gathering import GROUPS, add_neurons, add_weights
-from innexplain.patterns.moments import EVERY, merged_groups
+from innexplain.patterns.gathering import GROUPS, add_inputs, add_neurons, add_weights
+from innexplain.patterns.moments import EVERY, INPUT, about_means, mapped, plain
 from innexplain.patterns.sites import Site
 
 __all__ = ["GROUPS", "Sums"]
@@ -40,36 +39,44 @@ _SAMPLES = "samples"
 class Sums:
     """Running sums over batches, for every block and group, as `moments.py` names them.
 
-    Created under a `tf.distribute.Strategy`, every replica has sums of its own, which are brought together
-    when they are read.
+    Created under a `tf.distribute.Strategy`, every replica has sums of its own.  They are added up over the
+    replicas, by one all-reduce, when they are read.
 
     Args:
         graph: the canonical graph.
         blocks: where sums are gathered.
         groups: which of `GROUPS`.
-        common: whether the reference of every group is the mean over all samples, and not its own.
+        every: whether the mean over all samples is needed as well.
     """
 
-    def __init__(self, graph: Graph, blocks: Sequence[Block], groups: Sequence[str], common: bool) -> None:
+    def __init__(self, graph: Graph, blocks: Sequence[Block], groups: Sequence[str], every: bool) -> None:
         self.graph = graph
         self.blocks = list(blocks)
         self.groups = tuple(groups)
-        self.common = common
+        self.every = every
         self.strategy = tf.distribute.get_strategy()
         self._samples = _variable((), "float64")
+        sites = dict.fromkeys(block.site for block in self.blocks)
+        self._inputs = {site.key: self._of_inputs(site) for site in sites}
         self.variables = {block.key: self._variables(block) for block in self.blocks}
         self._compiled: dict[Any, Any] = {}
         self._gather = tf.function(self._gather_batch, autograph=False, reduce_retracing=True)
 
     def _variables(self, block: Block) -> dict[str, dict[str, Any]]:
-        wide = accumulation_dtype(block.site.part.layer.compute_dtype)
         neurons = dict.fromkeys(_BY_NEURON, ((block.neurons.count,), "float64"))
-        weights = dict.fromkeys(_BY_WEIGHT, (block.shape, wide))
-        # Workers cannot send each other int8.
+        weights = dict.fromkeys(_BY_WEIGHT, (block.shape, block.dtype))
+        # Workers cannot send each other int8, and the first sends its variables to the others.
         weights["low"] = (block.shape, "float16" if self.several else "int8")
-        every = {EVERY: {k: _variable(*v) for k, v in neurons.items()}} if self.common else {}
+        every = {EVERY: {k: _variable(*v) for k, v in neurons.items()}} if self.every else {}
         found = {g: {k: _variable(*v) for k, v in {**neurons, **weights}.items()} for g in self.groups}
-        return {**every, **found}
+        return {**self._inputs[block.site.key], **every, **found}
+
+    @staticmethod
+    def _of_inputs(site: Site) -> dict[str, dict[str, Any]]:
+        """The mean input is that of all blocks of a site."""
+        if site.inputs is None:
+            return {}
+        return {INPUT: {"n": _variable((1,), "float64"), "c": _variable((site.inputs.count,), "float64")}}
 
     def blocks_of(self, site: Site) -> list[Block]:
         """Those of one site."""
@@ -126,27 +133,19 @@ class Sums:
         """The sums of a block over all replicas, by group."""
         own = self.variables[block.key]
         if not self.several:
-            return {g: {k: _seen(v) for k, v in found.items()} for g, found in own.items()}
-        found = self._gathered(own)
-        count = self.strategy.num_replicas_in_sync
-        replicas = [{g: {k: v[i] for k, v in f.items()} for g, f in found.items()} for i in range(count)]
-        return reduce(lambda one, other: merged_groups(one, other, block.neurons), replicas)
+            return mapped(_seen, own)
+        local = mapped(self.strategy.experimental_local_results, own)
+        count = len(self.strategy.experimental_local_results(self._samples))
+        replicas = [plain(mapped(lambda v, i=i: v[i].numpy(), local), block) for i in range(count)]
+        return about_means(mapped(self._sum_over_replicas, *replicas), block)
 
-    def _gathered(self, variables: dict[str, dict[str, Any]]) -> State:
-        """What variables hold, replicas first."""
-
-        def values() -> Any:
-            return {g: {k: tf.cast(v, tf.float64)[None] for k, v in f.items()} for g, f in variables.items()}
-
-        def gathered() -> Any:
-            found = self.strategy.run(values)
-            return {g: {k: self.strategy.gather(v, axis=0) for k, v in f.items()} for g, f in found.items()}
-
-        found = tf.function(gathered, autograph=False).get_concrete_function()()
-        return {
-            g: {k: v.numpy().astype(variables[g][k].dtype.as_numpy_dtype) for k, v in f.items()}
-            for g, f in found.items()
-        }
+    def _sum_over_replicas(self, *own: np.ndarray) -> np.ndarray:
+        """The sum of one array a replica, of which these are those of this worker."""
+        left = iter(own)
+        spread = self.strategy.experimental_distribute_values_from_function(
+            lambda _: ops.convert_to_tensor(next(left))
+        )
+        return np.asarray(self.strategy.reduce("SUM", spread, axis=None))
 
     def write(self, block: Block, state: State) -> None:
         """Go on with a block from sums that were read earlier; every replica gets an equal share."""
@@ -199,13 +198,15 @@ class Sums:
 
     def _add_call(self, site: Site, tensors: Sequence[Tensor], last: Tensor) -> Tensor:
         """Add what one call gives; returns something that is there when all is done."""
-        blocks, mean = self.blocks_of(site), None
-        for group in self.variables[blocks[0].key]:
+        blocks = self.blocks_of(site)
+        with tf.control_dependencies([last]):
+            inputs = add_inputs(site, self._inputs[site.key].get(INPUT, {}), tensors[0], tensors[-1])
+        for group in (*self.groups, *((EVERY,) if self.every else ())):
             own = [(block, self.variables[block.key][group]) for block in blocks]
             with tf.control_dependencies([last]):
-                mean, changes = add_neurons(own, tensors, group, mean if self.common else None)
+                outputs = add_neurons(own, tensors, group)
             if group != EVERY:
-                last = add_weights(own, tensors, group, mean[0], changes)
+                last = add_weights(own, tensors, group, inputs, outputs)
         return last
 
     def _never_none(self, rows: Sequence[Tensor]) -> tuple[list[Tensor], Tensor]:

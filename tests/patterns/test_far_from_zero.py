@@ -1,0 +1,198 @@
+"""Inputs that lie far from zero compared with their spread cost no digits, in whatever batches they come.
+
+All numbers here have so few bits that the layers' own outputs are exact in float32, in whatever order they are
+summed.  What is found is then the doing of the fit alone.
+"""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from innexplain.graph.linear import linear_parts
+from innexplain.patterns import PATTERN_TYPES, PatternComputer
+from tests.patterns.naive import conv_neurons, pattern
+from tests.patterns.test_layers import CONVOLUTIONS, close, one_layer
+
+ALL = list(PATTERN_TYPES)
+FAR = [(10, 0.1), (100, 0.1), (1000, 0.1)]
+
+
+def far_off(shape, mean, spread, n=40):
+    """Data whose channels have different means, in steps of about a tenth of their spread."""
+    rng = np.random.default_rng(1)
+    step = 2.0 ** np.floor(np.log2(spread / 6))
+    means = mean * (1 + np.arange(shape[-1]) / shape[-1])
+    return (np.round((rng.normal(size=(n, *shape)) * spread + means) / step) * step).astype("float32")
+
+
+def by_neuron(z):
+    """Outputs in rows, neurons along the last axis."""
+    return z.reshape(-1, z.shape[-1])
+
+
+def halved(model, layer, x, rows=by_neuron):
+    """Weights of few bits, and a bias that puts half of every neuron's outputs above zero; the outputs."""
+    kernel, bias = layer.get_weights()
+    rng = np.random.default_rng(2)
+    layer.set_weights([rng.choice([-1, -0.5, 0.5, 1], kernel.shape), np.zeros_like(bias)])
+    z = np.sort(rows(model.predict(x, verbose=0)), axis=0)
+    layer.bias.assign(-z[len(z) // 2].reshape(bias.shape))
+    return rows(model.predict(x, verbose=0))
+
+
+def check(patterns, layer, neurons, outputs, mean_y="conditional", within=3e-6):
+    """Every type of pattern of every neuron, by place in the kernel, weights, and fields."""
+    bias = layer.bias.numpy().ravel().astype("float64")
+    for number, (place, w, fields) in enumerate(neurons):
+        y = fields @ w + bias[number]
+        np.testing.assert_array_equal(y, outputs[:, number])  # no digit is lost before the fit
+        assert 0 < (y > 0).sum() < len(y)
+        for pattern_type in patterns.pattern_types:
+            found = patterns.get(layer, pattern_type)[place].ravel()
+            expected = pattern(fields, y, y, w, pattern_type, mean_y)
+            # Of weights that are nearly orthogonal to their pattern, w^T a = 1 magnifies what is rounded.
+            close(found, expected, within * max(1, np.abs(expected * w).sum() / 3))
+
+
+def dense_neurons(layer, x):
+    """What `check` needs."""
+    kernel = layer.kernel.numpy().astype("float64")
+    fields = x.reshape(-1, x.shape[-1]).astype("float64")
+    return [((..., j), kernel[:, j], fields) for j in range(kernel.shape[1])]
+
+
+@pytest.mark.parametrize("batch_size", [1, 32, 1000])
+@pytest.mark.parametrize(("mean", "spread"), [*FAR, (1000, 0.02)])
+@pytest.mark.parametrize("mean_y", ["conditional", "all"])
+def test_dense(mean, spread, mean_y, batch_size):
+    x = far_off((8,), mean, spread, n=300)
+    layer = layers.Dense(4)
+    model = one_layer(layer, x)
+    outputs = halved(model, layer, x)
+    patterns = PatternComputer(model, ALL, mean_y).fit(x, progress=False, batch_size=batch_size)
+    check(patterns, layer, dense_neurons(layer, x), outputs, mean_y)
+
+
+@pytest.mark.parametrize(("mean", "spread"), FAR)
+@pytest.mark.parametrize("case", CONVOLUTIONS)
+def test_convolutions(case, mean, spread):
+    """Where zeros are padded, they are the far-off ones."""
+    shape, make = CONVOLUTIONS[case]
+    x = far_off(shape, mean, spread)
+    layer = make()
+    model = one_layer(layer, x)
+    outputs = halved(model, layer, x)
+    patterns = PatternComputer(model, ALL).fit(x, progress=False, batch_size=11)
+    check(patterns, layer, conv_neurons(layer, x), outputs)
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_images_of_any_size(padding):
+    x = far_off((6, 7, 2), 100, 0.1)
+    layer = layers.Conv2D(3, 3, strides=2, padding=padding)
+    model = keras.Sequential([keras.Input((None, None, 2)), layer])
+    outputs = halved(model, layer, x)
+    patterns = PatternComputer(model, ALL).fit(x, progress=False, batch_size=11)
+    check(patterns, layer, conv_neurons(layer, x), outputs)
+
+
+def test_padding_ahead():
+    """Zeros that a layer of their own pads belong to the convolution."""
+    x = far_off((6, 7, 2), 100, 0.1)
+    own, same = (layers.Conv2D(3, 3, padding=p) for p in ("valid", "same"))
+    model = keras.Sequential([keras.Input(x.shape[1:]), layers.ZeroPadding2D(1), own])
+    outputs = halved(model, own, x)
+    same.build((None, *x.shape[1:]))
+    same.set_weights(own.get_weights())
+    patterns = PatternComputer(model, ALL).fit(x, progress=False, batch_size=11)
+    check(patterns, own, conv_neurons(same, x), outputs)
+
+
+def test_einsum():
+    x = far_off((5, 4), 1000, 0.1)
+    layer = layers.EinsumDense("abc,dc->adb", output_shape=(3, None), bias_axes="d")
+    model = one_layer(layer, x)
+    outputs = halved(model, layer, x, lambda z: by_neuron(np.moveaxis(z, 1, -1)))
+    fields, kernel = x.reshape(-1, 4).astype("float64"), layer.kernel.numpy().astype("float64")
+    neurons = [((j, ...), kernel[j], fields) for j in range(3)]
+    check(PatternComputer(model, ALL).fit(x, progress=False, batch_size=7), layer, neurons, outputs)
+
+
+def test_einsum_of_places():
+    """A neuron of its own for every place: its inputs are as many channels."""
+    x = far_off((5, 4), 1000, 0.1, n=60)
+    layer = layers.EinsumDense("abc,bcd->abd", output_shape=(5, 3), bias_axes="bd")
+    model = one_layer(layer, x)
+    outputs = halved(model, layer, x, lambda z: z.reshape(60, -1))
+    kernel, places = layer.kernel.numpy().astype("float64"), list(np.ndindex(5, 3))
+    neurons = [((b, slice(None), d), kernel[b, :, d], x[:, b].astype("float64")) for b, d in places]
+    check(PatternComputer(model, ALL).fit(x, progress=False, batch_size=7), layer, neurons, outputs)
+
+
+def test_einsum_that_sums_places():
+    """What a weight sees is the sum over them: such inputs are not centred, and near zero nothing is lost."""
+    x = far_off((5, 4), 0, 1, n=60)
+    layer = layers.EinsumDense("abc,cd->ad", output_shape=(3,), bias_axes="d")
+    model = one_layer(layer, x)
+    outputs = halved(model, layer, x)
+    kernel, fields = layer.kernel.numpy().astype("float64"), x.sum(axis=1).astype("float64")
+    neurons = [((..., j), kernel[:, j], fields) for j in range(3)]
+    check(PatternComputer(model, ALL).fit(x, progress=False, batch_size=7), layer, neurons, outputs)
+
+
+def test_shared_layers():
+    """Two calls, whose inputs lie in different places, for one of which alone most neurons fire."""
+    x = far_off((8,), 100, 0.1, n=100)
+    layer = layers.Dense(3)
+    inputs = keras.Input((8,))
+    outputs = layers.Concatenate()([layer(inputs), layer(layers.Rescaling(-0.5)(inputs))])
+    model = keras.Model(inputs, outputs)
+    found = halved(model, layer, x, lambda z: np.concatenate([z[:, :3], z[:, 3:]]))
+    patterns = PatternComputer(model, ALL).fit(x, progress=False, batch_size=13)
+    both = np.concatenate([x, x * np.float32(-0.5)])
+    check(patterns, layer, dense_neurons(layer, both), found, within=3e-5)
+
+
+@pytest.mark.parametrize("mean_y", ["conditional", "all"])
+def test_merged_parts(mean_y, tmp_path):
+    """They lie in different places, one of them is read from a file, and one has no samples."""
+    x = far_off((8,), 1000, 0.1, n=200)
+    x[:80] += 7
+    layer = layers.Dense(3)
+    model = one_layer(layer, x)
+    outputs = halved(model, layer, x)
+    first, last, none = (PatternComputer(model, ALL, mean_y) for _ in range(3))
+    path = last.partial_fit(x[80:]).save(tmp_path / "sums")
+    merged = first.partial_fit(x[:80]).merge(PatternComputer(model, ALL, mean_y).load(path)).merge(none)
+    check(merged.finalize(), layer, dense_neurons(layer, x), outputs, mean_y)
+
+
+def test_clusters():
+    """Two kinds of inputs, one of which alone makes a neuron fire: the mean of a batch fits neither."""
+    x = far_off((9, 6), 0, 1, n=200)
+    x += 100 * (np.random.default_rng(0).random((200, 9, 1)) < 0.5)
+    layer = layers.Dense(2)
+    model = one_layer(layer, x)
+    halved(model, layer, x)
+    kernel = np.array([[1, 0.5, 0.5, -1, 0.5, 1], [1, 1, 1, 1, 1, 1]], "float32").T
+    layer.set_weights([kernel, -50 * kernel.sum(axis=0)])
+    outputs = by_neuron(model.predict(x, verbose=0))
+    patterns = PatternComputer(model, ALL).fit(x, progress=False, batch_size=64)
+    check(patterns, layer, dense_neurons(layer, x), outputs, within=1e-5)
+
+
+@pytest.mark.parametrize("case", CONVOLUTIONS)
+def test_explicit_padding(case):
+    """What a layer pads, and the convolution without it, are the layer."""
+    shape, make = CONVOLUTIONS[case]
+    x = far_off(shape, 1, 1)
+    layer = make(use_bias=False)
+    layer(x)
+    (part,) = linear_parts(layer)
+    x = tf.constant(x)
+    padded = x if part.pad is None else part.pad(x)
+    np.testing.assert_allclose(part.unpadded(padded, layer.kernel), layer(x), rtol=1e-5, atol=1e-5)
