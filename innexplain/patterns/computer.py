@@ -122,7 +122,7 @@ class PatternComputer:
         if is_dataset(dataset) and self._sums.several and not self._embedded:
             check_ends(dataset)
             batches, length = self._sums.distributed(dataset), batches_in(dataset, batch_size)[1]
-            add: Any = self._sums.add
+            add: Any = self._add_shares
         else:
             batches, length = batches_in(dataset, batch_size)
             add = self.partial_fit
@@ -147,6 +147,13 @@ class PatternComputer:
         inputs = [e for e in self.graph.entries if e.embedding is None]
         return rows_of(check_arrays(leaves, inputs), self.graph.entries)
 
+    def _add_shares(self, batch: Any) -> None:
+        """Add a batch that is spread over replicas already; some may have got nothing."""
+        for share in self._sums.shares(batch):
+            if len(share[0]):
+                check_arrays(share, self.graph.entries)
+        self._sums.add(batch)
+
     @property
     def samples(self) -> int:
         """How many samples were added so far."""
@@ -162,9 +169,17 @@ class PatternComputer:
 
         Raises:
             InputError: nothing was added.
+            ModelError: the model's weights changed in the meantime.
         """
         if not self.samples:
             raise InputError("There is nothing to make patterns of: no batch was added. Call fit(dataset).")
+        current = fingerprints(self._traced)
+        for path, digest in self._prints.items():
+            if current[path] != digest:
+                raise ModelError(
+                    f"The weights of the layer {path!r} have changed since this PatternComputer was made: "
+                    "its sums may be of several networks. Make another one when training is over."
+                )
         arrays = {site.key: self._scaled(site) for site in self.sites}
         silent = {key: found.silent() for key, found in arrays.items()}
         return Patterns(arrays, silent, self._prints, owners_of(arrays, self._traced))

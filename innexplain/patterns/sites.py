@@ -125,8 +125,18 @@ def _weighted(graph: Graph) -> Iterator[tuple[str, Any]]:
 def _digest(layer: Any) -> str:
     digest = hashlib.blake2b(digest_size=12)
     for weight in layer.weights:
-        array = keras.ops.convert_to_numpy(weight)
-        if array.dtype.kind in "fiub":  # the state of a seed generator changes by itself, and is unsigned
-            digest.update(f"{array.shape}".encode())
-            digest.update(np.ascontiguousarray(array).reshape(-1).view("uint8").data)
+        tensor = keras.ops.convert_to_tensor(weight)
+        dtype = keras.backend.standardize_dtype(tensor.dtype)
+        # The state of a seed generator changes by itself, and is unsigned.
+        if dtype == "bool" or dtype.startswith(("float", "bfloat", "int")):
+            digest.update(f"{tuple(tensor.shape)}".encode())
+            for part in _pieces(tensor):
+                digest.update(part.view("uint8").data)
     return digest.hexdigest()
+
+
+def _pieces(tensor: Any) -> Iterator[np.ndarray]:
+    """The numbers in a tensor, a few megabytes at a time: arrays are copies."""
+    flat = keras.ops.reshape(tensor, (-1,))
+    for start in range(0, flat.shape[0], 2**22):
+        yield keras.ops.convert_to_numpy(flat[start : start + 2**22])

@@ -113,6 +113,11 @@ class Sums:
 
         return self.strategy.experimental_distribute_dataset(dataset.map(inputs))
 
+    def shares(self, rows: Any) -> list[list[np.ndarray]]:
+        """What each replica of this worker got of a batch: one array an entry."""
+        own = [self.strategy.experimental_local_results(row) for row in rows]
+        return [[np.asarray(row) for row in share] for share in zip(*own, strict=True)]
+
     def add(self, rows: Any) -> None:
         """Add a batch: one tensor an entry of the graph, or under a strategy one set a replica."""
         if self.several:

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from innexplain.errors import InputError
 from innexplain.patterns import PATTERN_TYPES, PatternComputer
 from tests.zoo import randomise
 
@@ -54,10 +55,38 @@ def fits(strategy):
             found.update({f"{kind} {k} {t}": a for k, s in patterns.arrays.items() for t, a in s.items()})
         first = PatternComputer(model, list(PATTERN_TYPES)).partial_fit(data()[:20])
         resumed = PatternComputer(model, list(PATTERN_TYPES)).merge(first).partial_fit(data()[20:])
+        found["refused"] = np.array([refuses(data() * np.nan), refuses(data()[..., :1])])
+        found["reductions"] = np.array(reductions(strategy))
         patterns = resumed.finalize()
         found["resumed samples"] = np.array(resumed.samples)
         found.update({f"resumed {k} {t}": a for k, s in patterns.arrays.items() for t, a in s.items()})
     return found
+
+
+def refuses(x):
+    """Whether a data set that the model cannot take is an error that says so."""
+    try:
+        dataset = tf.data.Dataset.from_tensor_slices(x).batch(10)
+        PatternComputer(network(), list(PATTERN_TYPES)).fit(dataset, progress=False)
+    except InputError:
+        return True
+    return False
+
+
+def reductions(strategy):
+    """How often replicas are added up while batches come, and then to make patterns."""
+    counts, reduce = [0, 0], strategy.reduce
+
+    def counted(*arguments, **named):
+        counts[-1] += 1
+        return reduce(*arguments, **named)
+
+    strategy.reduce = counted
+    computer = PatternComputer(network(), list(PATTERN_TYPES)).partial_fit(data()[:20]).partial_fit(data())
+    counts[0], counts[1] = counts[1], 0
+    computer.finalize()
+    strategy.reduce = reduce
+    return counts
 
 
 def main(kind, path):

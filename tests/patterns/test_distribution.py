@@ -48,6 +48,10 @@ def check(path):
                 for pattern_type, array in own.items():
                     assert np.abs(array).max() > 0.05
                     np.testing.assert_allclose(found[f"{form} {key} {pattern_type}"], array, atol=1e-5)
+        assert found["refused"].all()
+        # None while batches come; then one of each sum: two by channel and four a group of two layers,
+        # and how many samples there are.
+        assert found["reductions"].tolist() == [0, 2 * (2 + 2 * 4) + 1]
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
 """Inputs that lie far from zero compared with their spread cost no digits, in whatever batches they come.
 
-All numbers here have so few bits that the layers' own outputs are exact in float32, in whatever order they are
-summed.  What is found is then the doing of the fit alone.
+All numbers here have so few bits that the own outputs of layers are exact in float32, in whatever order they
+are summed.  What is found is then the doing of the fit alone.
 """
 
 from __future__ import annotations

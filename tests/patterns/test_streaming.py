@@ -195,6 +195,20 @@ def test_nothing_added(model):
         PatternComputer(model).fit([], progress=False)
 
 
+def test_weights_that_change_between_batches():
+    x = images(5, n=40)
+    dense = layers.Dense(3)
+    model = randomise(keras.Sequential([keras.Input((5,)), dense]))
+    computer = PatternComputer(model).partial_fit(x[:20])
+    computer.finalize()
+    weights = dense.get_weights()
+    dense.bias.assign_add(np.ones(3))
+    with pytest.raises(ModelError, match=rf"{dense.name!r} have changed .*Make another one"):
+        computer.partial_fit(x[20:]).finalize()
+    dense.set_weights(weights)
+    assert computer.finalize().get(dense).any()
+
+
 def test_settings_of_merge_and_load(model, tmp_path):
     with pytest.raises(ArgumentError, match="mean_y"):
         PatternComputer(model).merge(PatternComputer(model, mean_y="all"))
