@@ -50,15 +50,20 @@ class Inputs:
     def mean(self, x: Tensor, present: Tensor) -> Tensor:
         """The mean of every channel, (count,), over the samples that `present` (samples,) does not mark 0.
 
-        It is 0 if there is none.
+        It is 0 if there is none, and rounded to a power of two near the spread: inputs on a grid, as pixels
+        are, then stay on one, and their sums are exact rather than rounded the same way again and again.
         """
+        present = ops.cast(present, x.dtype)
+        m = ops.matmul(present[None], self._by_channel(x))[0] / ops.maximum(ops.sum(present), 1)
+        return _rounded(m, self._by_channel(abs(self._less(x[:1], m)))[0])
+
+    def _by_channel(self, x: Tensor) -> Tensor:
+        """The mean of every sample over places, (samples, count)."""
         rank = len(x.shape)
         own = [a % rank for a in self.x_axes]
         places = [a for a in range(1, rank) if a not in own]
         each = ops.mean(x, axis=places) if places else x
-        each = ops.reshape(self._in_order(each, own), (-1, self.count))
-        present = ops.cast(present, each.dtype)
-        return ops.matmul(present[None], each)[0] / ops.maximum(ops.sum(present), 1)
+        return ops.reshape(self._in_order(each, own), (-1, self.count))
 
     @staticmethod
     def _in_order(each: Tensor, own: Sequence[int]) -> Tensor:
@@ -67,7 +72,9 @@ class Inputs:
 
     def centred(self, x: Tensor, m: Tensor) -> Tensor:
         """The input, its padding included, less numbers (count,); to be given to `part.unpadded`."""
-        x = x if self.part.pad is None else self.part.pad(x)
+        return self._less(x if self.part.pad is None else self.part.pad(x), m)
+
+    def _less(self, x: Tensor, m: Tensor) -> Tensor:
         return x - placed(m, self.shape, self.x_axes, len(x.shape))
 
     def along_kernel(self, m: Any, rank: int) -> Any:
@@ -79,6 +86,13 @@ class Inputs:
         each = own.reshape(m, (self.groups, -1))
         each = own.repeat(each, self.neurons // self.groups, axis=0)
         return placed(each, each.shape, (-1, -2), rank)
+
+
+def _rounded(m: Tensor, spread: Tensor) -> Tensor:
+    """Numbers as multiples of the power of two below a spread; as they are where there is none."""
+    varies = spread > 0
+    step = 2 ** ops.floor(ops.log2(ops.where(varies, spread, ops.ones_like(spread))))
+    return ops.where(varies, ops.round(m / step) * step, m)
 
 
 def inputs_of(part: LinearPart) -> Inputs | None:

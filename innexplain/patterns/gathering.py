@@ -22,10 +22,8 @@ Own = Sequence[tuple[Block, dict[str, Any]]]
 
 #: Which outputs of a neuron count: the positive ones, the others, all.
 GROUPS = ("positive", "negative", "all")
-#: Up to how many values a sample all samples of a batch are taken at once, and how many values else.
-_FEW_VALUES, _MOST_VALUES = 2**19, 2**22
-#: The same of positions: over many more, sums in float32 lose digits.
-_FEW_POSITIONS, _MOST_POSITIONS = 2**9, 2**16
+#: How many values are taken at once, and how many positions: over more, sums in float32 lose digits.
+_MOST_VALUES, _MOST_POSITIONS = 2**22, 2**12
 
 
 def add_inputs(site: Site, state: dict[str, Any], x: Tensor, present: Tensor) -> Sequence[Tensor]:
@@ -41,7 +39,7 @@ def add_inputs(site: Site, state: dict[str, Any], x: Tensor, present: Tensor) ->
     m, old = centre.mean(x, present), tf.identity(state["c"])
     wide, more = ops.cast(m, "float64"), ops.cast(ops.sum(present), "float64")
     n = state["n"] + more
-    new = old + (wide - old) * (more / ops.maximum(n, 1.0))
+    new = old + (wide - old) * tf.math.divide_no_nan(more, n)
     with tf.control_dependencies([old]):
         state["n"].assign(n)
         state["c"].assign(new)
@@ -74,7 +72,7 @@ def add_neurons(own: Own, tensors: Sequence[Tensor], group: str) -> tuple[Tensor
 
     def mean_from(c: Tensor, y: Tensor) -> Tensor:
         wide = ops.cast(c, "float64")
-        return wide + (n * (old - wide) + y) / ops.maximum(n + more, 1.0)
+        return wide + tf.math.divide_no_nan(n * (old - wide) + y, n + more)
 
     start = ops.cast(old, dtype)
     y, more = sums_about(start)
@@ -83,7 +81,7 @@ def add_neurons(own: Own, tensors: Sequence[Tensor], group: str) -> tuple[Tensor
     for block, state in own:
         state["n"].assign(block.of_neurons(n + more))
         state["c"].assign(block.of_neurons(c))
-    each = 1 / tf.maximum(n + more, 1)
+    each = tf.math.divide_no_nan(tf.ones_like(n), n + more)
     columns = [n * (old - c), c - tf.cast(near, "float64"), n * each, more * each, each]
     return near, tf.cast(tf.stack(columns, axis=1), own[0][0].dtype)
 
@@ -108,7 +106,7 @@ def add_weights(
         x = x if site.inputs is None else site.inputs.centred(x, inputs[0])
         return [x, *_values(group, z, gate, present, about)]
 
-    few = _are_few(tensors, neurons.count)
+    few = _have_no_places(tensors)
     tensors = values(*tensors) if few else tensors
     for block, state in own:
         with tf.control_dependencies([last]):
@@ -178,12 +176,9 @@ def _values(group: str, z: Tensor, gate: Tensor, present: Tensor, v: Tensor) -> 
     return [tf.where(here, v, tf.zeros((), z.dtype)), late(ops.cast(here, z.dtype), v)]
 
 
-def _are_few(tensors: Sequence[Tensor], neurons: int) -> bool:
-    """Whether samples are so small that all of a batch can be taken at once."""
-    if any(None in t.shape[1:] for t in tensors):
-        return False
-    values = [prod(t.shape[1:]) for t in tensors]
-    return max(values) <= _FEW_VALUES and values[1] <= _FEW_POSITIONS * neurons
+def _have_no_places(tensors: Sequence[Tensor]) -> bool:
+    """Whether a sample is one row of inputs and of outputs: all of a batch are then taken at once."""
+    return all(len(t.shape) <= 2 for t in tensors)
 
 
 def _samples_at_a_time(tensors: Sequence[Tensor], neurons: int) -> Any:
@@ -203,15 +198,19 @@ def _in_parts(
     dtype: str,
 ) -> list[Tensor]:
     """The two sums that a function gives, of some samples at a time, so that what it needs stays small."""
-    if _are_few(tensors, neurons):
+    if _have_no_places(tensors):
         return function(*tensors)
     count, step = tf.shape(tensors[0])[0], _samples_at_a_time(tensors, neurons)
 
     def body(start: Tensor, *sums: Tensor) -> tuple[Tensor, ...]:
         found = function(*[t[start : start + step] for t in tensors])
-        return (start + step, *[one + other for one, other in zip(sums, found, strict=True)])
+        return (
+            start + step,
+            *[one + tf.cast(other, "float64") for one, other in zip(sums, found, strict=True)],
+        )
 
     # Zeros that are known as such are folded into constants, several of each, which stay in memory.
-    zeros = tf.fill(shape, tf.cast(tf.minimum(count, 0), dtype))
+    zeros = tf.fill(shape, tf.cast(tf.minimum(count, 0), "float64"))
     start = (0, zeros, zeros)
-    return list(tf.while_loop(lambda start, *_: start < count, body, start, parallel_iterations=1)[1:])
+    _, *sums = tf.while_loop(lambda start, *_: start < count, body, start, parallel_iterations=1)
+    return [tf.cast(v, dtype) for v in sums]

@@ -74,13 +74,15 @@ def scale(
     Returns:
         Two factors by neuron; the second is `None` without a reference.
     """
-    divisor, more = block.neurons.sum_weights(kernel * exact(sums)), None
+    add, eps = block.neurons.sum_weights, np.finfo(block.dtype).eps
+    divisor, more = add(kernel * exact(sums)), None
+    # A standard deviation of two roundings of the mean is no variance: the neuron gives one value only.
+    rounding = sums["n"] * (2 * eps * sums["c"]) ** 2
     if reference is not None:
         more = sums["n"] * _gap(sums["c"], reference)
-        divisor = divisor + more * block.neurons.sum_weights(kernel * mean_input(sums, centre))
-    # A standard deviation of two roundings of the mean is no variance: the neuron gives one value only.
-    rounding = 2 * np.finfo(block.dtype).eps * sums["c"]
-    varies = (sums["n"] > 0) & (np.abs(divisor) > sums["n"] * rounding**2)
+        divisor = divisor + more * add(kernel * mean_input(sums, centre))
+        rounding = rounding + 4 * eps * np.abs(more) * add(np.abs(kernel * sums["x"]))
+    varies = (sums["n"] > 0) & (np.abs(divisor) > rounding)
     factor = np.where(varies, 1 / np.where(varies, divisor, 1.0), 0.0)
     return factor, None if more is None else factor * more
 

@@ -55,6 +55,7 @@ def fits(strategy):
             found.update({f"{kind} {k} {t}": a for k, s in patterns.arrays.items() for t, a in s.items()})
         first = PatternComputer(model, list(PATTERN_TYPES)).partial_fit(data()[:20])
         resumed = PatternComputer(model, list(PATTERN_TYPES)).merge(first).partial_fit(data()[20:])
+        found.update({f"rare {m}": np.array(in_parts(*of_rare_neurons(), m)) for m in ("conditional", "all")})
         found["refused"] = np.array([refuses(data() * np.nan), refuses(data()[..., :1])])
         found["reductions"] = np.array(reductions(strategy))
         patterns = resumed.finalize()
@@ -71,6 +72,28 @@ def refuses(x):
     except InputError:
         return True
     return False
+
+
+def of_rare_neurons():
+    """A neuron that fires for one sample before a fit goes on, and for none just behind that."""
+    x = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
+    x[10:30] += 3
+    w = np.array([[1.0], [-1], [0.5]], "float32")
+    dense = keras.layers.Dense(1)
+    model = keras.Sequential([keras.Input((3,)), dense])
+    z = (x @ w)[:, 0]
+    x[np.r_[1:10, 10:30], 1] += (np.maximum(z, 0) + 0.5)[np.r_[1:10, 10:30]]
+    x[np.r_[0, 30:40], 1] -= (np.maximum(-z, 0) + 0.5)[np.r_[0, 30:40]]
+    dense.set_weights([w, np.zeros(1)])
+    return model, x
+
+
+def in_parts(model, x, mean_y="conditional"):
+    """Its patterns, fitted in parts."""
+    first = PatternComputer(model, list(PATTERN_TYPES), mean_y).partial_fit(x[:10])
+    own = PatternComputer(model, list(PATTERN_TYPES), mean_y).merge(first)
+    patterns = own.partial_fit(x[10:30]).partial_fit(x[30:]).finalize()
+    return [patterns.get(model.layers[-1], t) for t in PATTERN_TYPES]
 
 
 def reductions(strategy):

@@ -13,7 +13,7 @@ import pytest
 
 from innexplain.patterns import PATTERN_TYPES, PatternComputer
 from tests.conftest import CHECKOUT
-from tests.patterns.distributed import data, network
+from tests.patterns.distributed import data, in_parts, network, of_rare_neurons
 
 
 def start(kind, path, config=None):
@@ -48,6 +48,9 @@ def check(path):
                 for pattern_type, array in own.items():
                     assert np.abs(array).max() > 0.05
                     np.testing.assert_allclose(found[f"{form} {key} {pattern_type}"], array, atol=1e-5)
+        for mean_y in ("conditional", "all"):
+            expected = np.array(in_parts(*of_rare_neurons(), mean_y))
+            np.testing.assert_allclose(found[f"rare {mean_y}"], expected, atol=1e-5)
         assert found["refused"].all()
         # None while batches come; then one of each sum: two by channel and four a group of two layers,
         # and how many samples there are.

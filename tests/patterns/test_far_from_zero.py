@@ -154,7 +154,7 @@ def test_shared_layers():
     found = halved(model, layer, x, lambda z: np.concatenate([z[:, :3], z[:, 3:]]))
     patterns = PatternComputer(model, ALL).fit(x, progress=False, batch_size=13)
     both = np.concatenate([x, x * np.float32(-0.5)])
-    check(patterns, layer, dense_neurons(layer, both), found, within=3e-5)
+    check(patterns, layer, dense_neurons(layer, both), found, within=1e-4)
 
 
 @pytest.mark.parametrize("mean_y", ["conditional", "all"])
@@ -183,6 +183,19 @@ def test_clusters():
     outputs = by_neuron(model.predict(x, verbose=0))
     patterns = PatternComputer(model, ALL).fit(x, progress=False, batch_size=64)
     check(patterns, layer, dense_neurons(layer, x), outputs, within=1e-5)
+
+
+@pytest.mark.parametrize("mean_y", ["conditional", "all"])
+@pytest.mark.parametrize("batch_size", [1, 64])
+def test_whole_numbers(mean_y, batch_size):
+    """Rounded the same way again and again, 30,000 pixels would add up to an error."""
+    rng = np.random.default_rng(0)
+    x = rng.integers(-8, 9, (64, 22, 22, 3)).astype("float32")
+    layer = layers.Conv2D(2, 3, padding="same")
+    model = one_layer(layer, x)
+    outputs = halved(model, layer, x)
+    patterns = PatternComputer(model, ALL, mean_y).fit(x, progress=False, batch_size=batch_size)
+    check(patterns, layer, conv_neurons(layer, x), outputs, mean_y, within=1e-6)
 
 
 @pytest.mark.parametrize("case", CONVOLUTIONS)

@@ -165,3 +165,20 @@ def test_dead_neurons_have_no_pattern_and_are_counted():
     assert patterns.silent == {"dense": {"relu": 2, "relu.negative": 2, "linear": 1}}
     header, row = patterns.report().splitlines()
     assert header.split("  ")[0] == "layer" and row.split() == ["dense", "2", "2", "1"]
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 60])
+@pytest.mark.parametrize("offset", [0, 1000])
+def test_differences_that_vanish(offset, batch_size):
+    """Of equal inputs: about the mean of all, roundings of their mean are no signal either."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 1)).repeat(2, axis=1) + offset
+    x[::3, 0] += rng.random(20)  # these fire
+    dense = layers.Dense(1, use_bias=False)
+    model = keras.Sequential([keras.Input((2,)), dense])
+    dense.set_weights([np.array([[1.0], [-1.0]])])
+    patterns = PatternComputer(model, list(PATTERN_TYPES), "all").fit(
+        x.astype("float32"), progress=False, batch_size=batch_size
+    )
+    assert not patterns.get(dense, "relu.negative").any()
+    assert patterns.silent[dense.name] == {"relu": 0, "relu.negative": 1, "linear": 0}
