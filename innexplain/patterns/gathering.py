@@ -204,13 +204,9 @@ def _in_parts(
 
     def body(start: Tensor, *sums: Tensor) -> tuple[Tensor, ...]:
         found = function(*[t[start : start + step] for t in tensors])
-        return (
-            start + step,
-            *[one + tf.cast(other, "float64") for one, other in zip(sums, found, strict=True)],
-        )
+        return (start + step, *[one + other for one, other in zip(sums, found, strict=True)])
 
     # Zeros that are known as such are folded into constants, several of each, which stay in memory.
-    zeros = tf.fill(shape, tf.cast(tf.minimum(count, 0), "float64"))
+    zeros = tf.fill(shape, tf.cast(tf.minimum(count, 0), dtype))
     start = (0, zeros, zeros)
-    _, *sums = tf.while_loop(lambda start, *_: start < count, body, start, parallel_iterations=1)
-    return [tf.cast(v, dtype) for v in sums]
+    return list(tf.while_loop(lambda start, *_: start < count, body, start, parallel_iterations=1)[1:])

@@ -39,8 +39,11 @@ def unit_of(dtype: np.dtype) -> float:
 
 def exact(sums: Mapping[str, Any]) -> np.ndarray:
     """`xy` with what is left out of it, in float64."""
-    high, low = (np.asarray(sums[k]) for k in ("xy", "low"))
-    return high * (1 + low * np.float64(unit_of(high.dtype)))
+    high = np.asarray(sums["xy"])
+    found = np.multiply(sums["low"], unit_of(high.dtype), dtype="float64")
+    found += 1  # in place: kernels are large
+    found *= high
+    return found
 
 
 def split(values: np.ndarray, dtype: np.dtype) -> Arrays:
@@ -75,7 +78,9 @@ def scale(
         Two factors by neuron; the second is `None` without a reference.
     """
     add, eps = block.neurons.sum_weights, np.finfo(block.dtype).eps
-    divisor, more = add(kernel * exact(sums)), None
+    products = exact(sums)
+    products *= kernel
+    divisor, more = add(products), None
     # A standard deviation of two roundings of the mean is no variance: the neuron gives one value only.
     rounding = sums["n"] * (2 * eps * sums["c"]) ** 2
     if reference is not None:
