@@ -172,10 +172,14 @@ def _conv(layer: Any) -> list[LinearPart]:
 
 
 def _conv_transpose(layer: Any) -> list[LinearPart]:
+    # With respect to a kernel smaller than its stride, TensorFlow's gradient may crash: zeros fill the gap.
+    short = [max(s - k, 0) for k, s in zip(layer.kernel_size, layer.strides, strict=True)]
+    gaps = any(short) and layer.output_padding is None
+
     def apply(x: Tensor, kernel: Tensor) -> Tensor:
         return ops.conv_transpose(
             x,
-            kernel,
+            ops.pad(kernel, [*[[0, gap] for gap in short], [0, 0], [0, 0]]) if gaps else kernel,
             strides=list(layer.strides),
             padding=layer.padding,
             output_padding=layer.output_padding,

@@ -127,14 +127,23 @@ def test_separable():
     check(patterns, layer, conv_neurons(pointwise, between), bias, "conditional", part="pointwise")
 
 
-def test_transposed():
+@pytest.mark.parametrize(
+    ("size", "strides", "padding"), [(3, 2, "same"), (2, 1, "valid"), (1, (3, 2), "valid"), (2, 3, "same")]
+)
+def test_transposed(size, strides, padding):
+    """With kernels smaller than their strides as well."""
     x = images(4, 3, 2)
-    layer = layers.Conv2DTranspose(3, 3, strides=2, padding="same")
+    layer = layers.Conv2DTranspose(3, size, strides=strides, padding=padding)
     model = one_layer(layer, x)
-    fields = map_fields(layer, x)  # (3, 3, filters, channels, n, height, width, filters)
+    layer.bias.assign([0.1, -0.1, 0.05])
+    fields = map_fields(layer, x)  # (size, size, filters, channels, n, height, width, filters)
     kernel, bias = (v.astype("float64") for v in layer.get_weights())
     neurons = [
-        ((..., f, slice(None)), kernel[..., f, :].ravel(), fields[:, :, f, :, ..., f].reshape(18, -1).T)
+        (
+            (..., f, slice(None)),
+            kernel[..., f, :].ravel(),
+            fields[:, :, f, :, ..., f].reshape(2 * size**2, -1).T,
+        )
         for f in range(3)
     ]
     patterns = PatternComputer(model, ALL).fit(x, progress=False)
