@@ -67,7 +67,7 @@ def _load(name: str) -> tuple:
     x, y = real.mnist(data, "train")
     held_out, _ = real.mnist(data, "test")
     build = lenet if name == "lenet" else _all_convolutional
-    return build(x, y), x, held_out[:2000]
+    return build(x, y), x, held_out[:4000]
 
 
 def _all_convolutional(x, y):
