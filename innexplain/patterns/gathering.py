@@ -22,8 +22,10 @@ Own = Sequence[tuple[Block, dict[str, Any]]]
 
 #: Which outputs of a neuron count: the positive ones, the others, all.
 GROUPS = ("positive", "negative", "all")
-#: How many values are taken at once, and how many positions: over more, sums in float32 lose digits.
-_MOST_VALUES, _MOST_POSITIONS = 2**22, 2**12
+#: Up to how many values a sample all samples of a batch are taken at once, and how many values else.
+_FEW_VALUES, _MOST_VALUES = 2**19, 2**22
+#: Over how many positions products are summed at once: over more, sums in float32 lose digits.
+_MOST_POSITIONS = 2**12
 
 
 def add_inputs(site: Site, state: dict[str, Any], x: Tensor, present: Tensor) -> Sequence[Tensor]:
@@ -68,6 +70,8 @@ def add_neurons(own: Own, tensors: Sequence[Tensor], group: str) -> tuple[Tensor
             found = _values(group, z, gate, present, z - neurons.along_output(c, len(z.shape)))
             return [ops.cast(neurons.sum_positions(v), "float64") for v in found]
 
+        if _are_few(tensors):
+            return of_part(*tensors)
         return _in_parts(of_part, tensors, neurons.count, (neurons.count,), "float64")
 
     def mean_from(c: Tensor, y: Tensor) -> Tensor:
@@ -176,6 +180,11 @@ def _values(group: str, z: Tensor, gate: Tensor, present: Tensor, v: Tensor) -> 
     return [tf.where(here, v, tf.zeros((), z.dtype)), late(ops.cast(here, z.dtype), v)]
 
 
+def _are_few(tensors: Sequence[Tensor]) -> bool:
+    """Whether samples are known to be so small that all of a batch can be held at once."""
+    return all(None not in t.shape[1:] and prod(t.shape[1:]) <= _FEW_VALUES for t in tensors)
+
+
 def _have_no_places(tensors: Sequence[Tensor]) -> bool:
     """Whether a sample is one row of inputs and of outputs: all of a batch are then taken at once."""
     return all(len(t.shape) <= 2 for t in tensors)
@@ -198,8 +207,6 @@ def _in_parts(
     dtype: str,
 ) -> list[Tensor]:
     """The two sums that a function gives, of some samples at a time, so that what it needs stays small."""
-    if _have_no_places(tensors):
-        return function(*tensors)
     count, step = tf.shape(tensors[0])[0], _samples_at_a_time(tensors, neurons)
 
     def body(start: Tensor, *sums: Tensor) -> tuple[Tensor, ...]:

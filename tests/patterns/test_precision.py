@@ -99,6 +99,7 @@ def test_in_blocks_and_parts(case, mean_y, monkeypatch):
     model = one_layer(make(), x)
     whole = PatternComputer(model, ALL, mean_y).fit(x, progress=False)
     monkeypatch.setattr(blocks, "MOST_WEIGHTS", 40)
+    monkeypatch.setattr(gathering, "_FEW_VALUES", 4)
     monkeypatch.setattr(gathering, "_MOST_POSITIONS", 20)
     monkeypatch.setattr(gathering, "_MOST_VALUES", 150)
     computer = PatternComputer(model, ALL, mean_y)
