@@ -189,7 +189,7 @@ class PatternComputer:
         kernel, _ = self._effective(site)
         parts: dict[str, list[Part]] = {t: [] for t in self.pattern_types}
         for block in self._sums.blocks_of(site):
-            own = ops.convert_to_numpy(block.of_kernel(kernel))
+            own = block.of_kernel(kernel)
             state = self._sums.read(block)
             centre = centre_of(state, block)
             for pattern_type, found in parts.items():

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from keras import ops
 
 from innexplain.patterns.blocks import Block
 
@@ -59,7 +60,7 @@ def split(values: np.ndarray, dtype: np.dtype) -> Arrays:
 
 
 def scale(
-    sums: Arrays, block: Block, kernel: np.ndarray, centre: Any, reference: np.ndarray | None = None
+    sums: Arrays, block: Block, kernel: Any, centre: Any, reference: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """What a neuron's `xy` and mean input are multiplied by to add up to its pattern.
 
@@ -78,15 +79,16 @@ def scale(
         Two factors by neuron; the second is `None` without a reference.
     """
     add, eps = block.neurons.sum_weights, np.finfo(block.dtype).eps
-    products = exact(sums)
-    products *= kernel
-    divisor, more = add(products), None
+    # As tensors, which find a place in the memory that activations left.
+    w, high, low = (ops.cast(v, "float64") for v in (kernel, sums["xy"], sums["low"]))
+    divisor, more = add(w * high * (1 + low * unit_of(np.dtype(block.dtype)))), None
     # A standard deviation of two roundings of the mean is no variance: the neuron gives one value only.
     rounding = sums["n"] * (2 * eps * sums["c"]) ** 2
     if reference is not None:
         more = sums["n"] * _gap(sums["c"], reference)
-        divisor = divisor + more * add(kernel * mean_input(sums, centre))
-        rounding = rounding + 4 * eps * np.abs(more) * add(np.abs(kernel * sums["x"]))
+        x = ops.cast(sums["x"], "float64")
+        divisor = divisor + more * add(w * (x + centre))
+        rounding = rounding + 4 * eps * np.abs(more) * add(ops.abs(w * x))
     varies = (sums["n"] > 0) & (np.abs(divisor) > rounding)
     factor = np.where(varies, 1 / np.where(varies, divisor, 1.0), 0.0)
     return factor, None if more is None else factor * more

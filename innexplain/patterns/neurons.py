@@ -58,10 +58,10 @@ class Neurons:
         """Numbers (count,) in a shape that broadcasts against the kernel, of a rank."""
         return placed(values, self.shape, self.kernel_axes, rank)
 
-    def sum_weights(self, kernel: np.ndarray) -> np.ndarray:
+    def sum_weights(self, kernel: Tensor) -> np.ndarray:
         """The sum over each neuron's weights, (count,), in float64."""
-        axes = tuple(a for a in range(kernel.ndim) if a not in self.kernel_axes)
-        return kernel.sum(axis=axes, dtype="float64").ravel()
+        axes = tuple(a for a in range(len(kernel.shape)) if a not in self.kernel_axes)
+        return ops.convert_to_numpy(ops.sum(ops.cast(kernel, "float64"), axis=axes)).ravel()
 
 
 def placed(values: Any, shape: Sequence[int], axes: Sequence[int], rank: int) -> Any:
