@@ -50,7 +50,7 @@ class Inputs:
     def mean(self, x: Tensor, present: Tensor) -> Tensor:
         """The mean of every channel, (count,), over the samples that `present` (samples,) does not mark 0.
 
-        It is 0 if there is none, and rounded to a power of two near the spread: inputs on a grid, as pixels
+        It is 0 if there is none, and rounded to a fraction of the spread: inputs on a grid, as pixels
         are, then stay on one, and their sums are exact rather than rounded the same way again and again.
         """
         present = ops.cast(present, x.dtype)
@@ -89,9 +89,9 @@ class Inputs:
 
 
 def _rounded(m: Tensor, spread: Tensor) -> Tensor:
-    """Numbers as multiples of the power of two below a spread; as they are where there is none."""
+    """Numbers as multiples of an eighth of the power of two below a spread; as they are where there is none."""
     varies = spread > 0
-    step = 2 ** ops.floor(ops.log2(ops.where(varies, spread, ops.ones_like(spread))))
+    step = 2 ** (ops.floor(ops.log2(ops.where(varies, spread, ops.ones_like(spread)))) - 3)
     return ops.where(varies, ops.round(m / step) * step, m)
 
 

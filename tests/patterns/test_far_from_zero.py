@@ -154,7 +154,7 @@ def test_shared_layers():
     found = halved(model, layer, x, lambda z: np.concatenate([z[:, :3], z[:, 3:]]))
     patterns = PatternComputer(model, ALL).fit(x, progress=False, batch_size=13)
     both = np.concatenate([x, x * np.float32(-0.5)])
-    check(patterns, layer, dense_neurons(layer, both), found, within=1e-4)
+    check(patterns, layer, dense_neurons(layer, both), found, within=3e-5)
 
 
 @pytest.mark.parametrize("mean_y", ["conditional", "all"])
