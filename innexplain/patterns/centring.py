@@ -89,7 +89,7 @@ class Inputs:
 
 
 def _rounded(m: Tensor, spread: Tensor) -> Tensor:
-    """Numbers as multiples of an eighth of the power of two below a spread; as they are where there is none."""
+    """Multiples of an eighth of the power of two below a spread; the numbers as they are where it is 0."""
     varies = spread > 0
     step = 2 ** (ops.floor(ops.log2(ops.where(varies, spread, ops.ones_like(spread)))) - 3)
     return ops.where(varies, ops.round(m / step) * step, m)
