@@ -32,6 +32,7 @@ class Inputs:
             a mean can be taken.
         kernel_axes: the same axes of the kernel.
         shape: their lengths in the input.
+        summed: axes of the input over which a weight sees the sum.
         groups, neurons: of a grouped convolution.
     """
 
@@ -39,6 +40,7 @@ class Inputs:
     x_axes: tuple[int, ...]
     kernel_axes: tuple[int, ...]
     shape: tuple[int, ...]
+    summed: tuple[int, ...] = ()
     groups: int = 1
     neurons: int = 1
 
@@ -70,8 +72,19 @@ class Inputs:
         order = [0, *(1 + sorted(own).index(a) for a in own)]
         return ops.transpose(each, order)
 
+    def places(self, x: Tensor) -> Tensor:
+        """Of how many places a weight sees the sum."""
+        lengths = [ops.shape(x)[a] for a in self.summed]
+        return ops.cast(ops.prod(ops.stack([1, *lengths])), "float64")
+
+    def ones(self, x: Tensor) -> Tensor:
+        """1 for every place of the input, in one channel, in float64."""
+        size: list[Any] = list(ops.shape(x))
+        size[self.x_axes[0]] = 1
+        return ops.ones_like(ops.slice(x, [0] * len(size), size), dtype="float64")
+
     def centred(self, x: Tensor, m: Tensor) -> Tensor:
-        """The input, its padding included, less numbers (count,); to be given to `part.unpadded`."""
+        """The input, its padding included, less numbers (count,); see `Block.sum_fields`."""
         return self._less(x if self.part.pad is None else self.part.pad(x), m)
 
     def _less(self, x: Tensor, m: Tensor) -> Tensor:
@@ -95,11 +108,8 @@ def _rounded(m: Tensor, spread: Tensor) -> Tensor:
     return ops.where(varies, ops.round(m / step) * step, m)
 
 
-def inputs_of(part: LinearPart) -> Inputs | None:
+def inputs_of(part: LinearPart) -> Inputs:
     """The channels of a linear part's input.
-
-    `None` if what a weight sees does not simply move along with its channel: transposed convolutions put
-    zeros between places, and an `EinsumDense` may sum places before it weighs them.
 
     >>> import keras
     >>> from innexplain.graph.linear import linear_parts
@@ -113,25 +123,25 @@ def inputs_of(part: LinearPart) -> Inputs | None:
     equation = getattr(part.layer, "equation", None)
     if part.in_axes is None and equation is not None:
         return _of_einsum(part, equation, kernel_shape)
-    if part.unpadded is None:
-        return None
     groups = getattr(part.layer, "groups", 1)
     axis = part.in_axes[0] if part.in_axes else len(kernel_shape) - 2
     return Inputs(
         part, (1 if part.bias_axis == 1 else -1,), (axis,), (kernel_shape[axis] * groups,),
-        groups, kernel_shape[-1],
+        (), groups, kernel_shape[-1],
     )  # fmt: skip
 
 
-def _of_einsum(part: LinearPart, equation: str, kernel_shape: tuple[int, ...]) -> Inputs | None:
-    """Labels of the input that the kernel has as well number channels."""
+def _of_einsum(part: LinearPart, equation: str, kernel_shape: tuple[int, ...]) -> Inputs:
+    """Labels of the input that the kernel has too number channels; those of the input alone are summed."""
     inputs, output = equation.replace(" ", "").split("->")
     x, kernel = inputs.split(",")
-    own = [label for label in x if label in kernel and label != "."]
-    if x[0] in own or any(label not in kernel + output for label in x):
-        return None
     dots = x.find("...")
-    places = [x.index(label) for label in own]
-    axes = tuple(place - len(x) if 0 <= dots < place else place for place in places)
+
+    def axes(labels: list[str]) -> tuple[int, ...]:
+        places = [x.index(label) for label in labels]
+        return tuple(place - len(x) if 0 <= dots < place else place for place in places)
+
+    own = [label for label in x[1:] if label in kernel and label != "."]
+    summed = [label for label in x[1:] if label not in kernel + output]
     kernel_axes = tuple(kernel.index(label) for label in own)
-    return Inputs(part, axes, kernel_axes, tuple(kernel_shape[a] for a in kernel_axes))
+    return Inputs(part, axes(own), kernel_axes, tuple(kernel_shape[a] for a in kernel_axes), axes(summed))

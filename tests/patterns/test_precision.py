@@ -160,9 +160,9 @@ def test_sums_of_an_earlier_version(tmp_path):
     model = one_layer(layers.Dense(3), x)
     path = PatternComputer(model).partial_fit(x).save(tmp_path / "sums")
     kind = "sums of a fit of patterns"
-    notes, arrays = load_arrays(path, kind + ", about means of inputs and outputs")
+    notes, arrays = load_arrays(path, kind + ", about means of all inputs and outputs")
     save_arrays(path, kind, notes, arrays)
-    with pytest.raises(UnreadableFileError, match="about means of inputs and outputs, received"):
+    with pytest.raises(UnreadableFileError, match="about means of all inputs and outputs, received"):
         PatternComputer(model).load(path)
 
 
