@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 from keras import ops
 
 from innexplain.graph.padding import padding_of
@@ -177,7 +176,7 @@ def _conv_transpose(layer: Any) -> list[LinearPart]:
     short = [max(s - k, 0) for k, s in zip(layer.kernel_size, layer.strides, strict=True)]
     gaps = any(short) and layer.output_padding is None
 
-    def convolve(x: Tensor, kernel: Tensor, data_format: str) -> Tensor:
+    def apply(x: Tensor, kernel: Tensor) -> Tensor:
         return ops.conv_transpose(
             x,
             ops.pad(kernel, [*[[0, gap] for gap in short], [0, 0], [0, 0]]) if gaps else kernel,
@@ -185,14 +184,8 @@ def _conv_transpose(layer: Any) -> list[LinearPart]:
             padding=layer.padding,
             output_padding=layer.output_padding,
             dilation_rate=layer.dilation_rate,
-            data_format=data_format,
+            data_format=layer.data_format,
         )
-
-    def apply(x: Tensor, kernel: Tensor) -> Tensor:
-        if layer.data_format == "channels_last" or keras.backend.standardize_dtype(x.dtype) != "float64":
-            return convolve(x, kernel, layer.data_format)
-        # In float64 a CPU may know only channels last.
-        return ops.moveaxis(convolve(ops.moveaxis(x, 1, -1), kernel, "channels_last"), -1, 1)
 
     rank = len(layer.kernel_size)
     return [

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
-from keras import ops
-
-from innexplain.numerics import accumulation_dtype, late, vjp
+from innexplain.numerics import accumulation_dtype, vjp
 from innexplain.patterns.neurons import Neurons
 from innexplain.patterns.sites import Site
 
@@ -66,32 +64,19 @@ class Block:
         each = prod(self.neurons.shape[1:])
         return values[self.place.start * each : self.place.stop * each]
 
-    def sum_fields(self, x: Tensor, v: Tensor, m: Tensor) -> Tensor:
-        """`sum_n (field_n - m) v_n` over samples and positions n: what a weight sees, times v of its neuron.
+    def sum_fields(self, x: Tensor, v: Tensor) -> Tensor:
+        """`sum_n field_n v_n` over samples and positions n: what each weight sees, times v of its neuron.
 
         It is the gradient of `<f(x, K), v>` with respect to the kernel K, for any linear map f.
 
         Args:
-            x: the input, less m: what `Inputs.centred` gives.
+            x: the input; of a site whose input is centred, what `Inputs.centred` gives.
             v: numbers by output of the block.
-            m: a number a channel.
         """
         part = self.site.part
-        near = self._gradient(part.unpadded or part.apply, x, v, part.kernel(x.dtype))
-        return near if part.unpadded else near + self._of_gaps(x, late(v, near), m)
-
-    def _of_gaps(self, x: Tensor, v: Tensor, m: Tensor) -> Tensor:
-        """`sum_n -m v_n` over positions where a weight sees no input but zeros that the map puts there."""
-        part, inputs, rank = self.site.part, self.site.inputs, len(self.shape)
-        wide, (axis,) = ops.cast(v, "float64"), inputs.kernel_axes
-        one_channel = _along(part.kernel("float64"), axis, slice(0, 1))
-        there = self._gradient(part.apply, inputs.ones(x), wide, one_channel)
-        gaps = there - self.neurons.along_kernel(self.neurons.sum_positions(wide), rank)
-        return ops.cast(inputs.along_kernel(ops.cast(m, "float64"), rank) * gaps, x.dtype)
-
-    def _gradient(self, f: Callable[..., Tensor], x: Tensor, v: Tensor, kernel: Tensor) -> Tensor:
+        f = part.unpadded if self.site.inputs and part.unpadded else part.apply
         # The weights themselves do not matter and are not read; zeros would be kept as constants.
-        _, pull = vjp(lambda kernel: [f(x, kernel)], self.of_kernel(kernel))
+        _, pull = vjp(lambda kernel: [f(x, kernel)], self.of_kernel(part.kernel(x.dtype)))
         return pull([v])[0]
 
 

@@ -77,14 +77,8 @@ class Inputs:
         lengths = [ops.shape(x)[a] for a in self.summed]
         return ops.cast(ops.prod(ops.stack([1, *lengths])), "float64")
 
-    def ones(self, x: Tensor) -> Tensor:
-        """1 for every place of the input, in one channel, in float64."""
-        size: list[Any] = list(ops.shape(x))
-        size[self.x_axes[0]] = 1
-        return ops.ones_like(ops.slice(x, [0] * len(size), size), dtype="float64")
-
     def centred(self, x: Tensor, m: Tensor) -> Tensor:
-        """The input, its padding included, less numbers (count,); see `Block.sum_fields`."""
+        """The input, its padding included, less numbers (count,); to be given to `part.unpadded`."""
         return self._less(x if self.part.pad is None else self.part.pad(x), m)
 
     def _less(self, x: Tensor, m: Tensor) -> Tensor:
@@ -108,8 +102,11 @@ def _rounded(m: Tensor, spread: Tensor) -> Tensor:
     return ops.where(varies, ops.round(m / step) * step, m)
 
 
-def inputs_of(part: LinearPart) -> Inputs:
+def inputs_of(part: LinearPart) -> Inputs | None:
     """The channels of a linear part's input.
+
+    `None` for transposed convolutions, which put zeros between places: a weight does not see its channel's
+    mean everywhere.
 
     >>> import keras
     >>> from innexplain.graph.linear import linear_parts
@@ -123,6 +120,8 @@ def inputs_of(part: LinearPart) -> Inputs:
     equation = getattr(part.layer, "equation", None)
     if part.in_axes is None and equation is not None:
         return _of_einsum(part, equation, kernel_shape)
+    if part.unpadded is None:
+        return None
     groups = getattr(part.layer, "groups", 1)
     axis = part.in_axes[0] if part.in_axes else len(kernel_shape) - 2
     return Inputs(

@@ -29,7 +29,7 @@ _MOST_POSITIONS = 2**12
 
 
 def add_inputs(site: Site, state: dict[str, Any], x: Tensor, present: Tensor) -> Sequence[Tensor]:
-    """Add a batch to the mean of what weights see, by channel.
+    """Add a batch to the mean of what weights see, by channel; nothing happens where inputs are not centred.
 
     Returns:
         The mean input of the batch by channel; and, of what weights see, in shapes that broadcast against the
@@ -37,6 +37,8 @@ def add_inputs(site: Site, state: dict[str, Any], x: Tensor, present: Tensor) ->
         two, old less new.
     """
     centre = site.inputs
+    if centre is None:
+        return (tf.zeros((), x.dtype),) * 4
     m, old = centre.mean(x, present), tf.identity(state["c"])
     wide, more = ops.cast(m, "float64") * centre.places(x), ops.cast(ops.sum(present), "float64")
     n = state["n"] + more
@@ -102,11 +104,12 @@ def add_weights(
         Something that is there when all is done.
     """
     site, (c, columns) = own[0][0].site, outputs
-    neurons, m, last = site.neurons, inputs[0], columns
+    neurons, last = site.neurons, columns
 
     def values(x: Tensor, z: Tensor, gate: Tensor, present: Tensor) -> list[Tensor]:
         about = z - neurons.along_output(c, len(z.shape))
-        return [site.inputs.centred(x, m), *_values(group, z, gate, present, about)]
+        x = x if site.inputs is None else site.inputs.centred(x, inputs[0])
+        return [x, *_values(group, z, gate, present, about)]
 
     few = _have_no_places(tensors)
     tensors = values(*tensors) if few else tensors
@@ -115,8 +118,8 @@ def add_weights(
 
             def of_part(*part: Tensor, block: Block = block) -> list[Tensor]:
                 x, v, ones = part if few else values(*part)
-                products = block.sum_fields(x, block.of_output(v), m)
-                return [products, block.sum_fields(x, late(block.of_output(ones), products), m)]
+                products = block.sum_fields(x, block.of_output(v))
+                return [products, block.sum_fields(x, late(block.of_output(ones), products))]
 
             found = (
                 of_part(*tensors)

@@ -100,9 +100,10 @@ def _gap(c: np.ndarray, reference: np.ndarray) -> np.ndarray:
     return np.where(np.abs(gap) > 16 * np.finfo("float64").eps * np.abs(c), gap, 0.0)
 
 
-def centre_of(state: State, block: Block) -> np.ndarray:
+def centre_of(state: State, block: Block) -> Any:
     """What is subtracted from mean inputs, in a shape that broadcasts against the kernel."""
-    return block.site.inputs.along_kernel(np.asarray(state[INPUT]["c"]), len(block.shape))
+    inputs = block.site.inputs
+    return 0.0 if inputs is None else inputs.along_kernel(np.asarray(state[INPUT]["c"]), len(block.shape))
 
 
 def mean_input(sums: Arrays, centre: Any) -> np.ndarray:

@@ -33,7 +33,7 @@ class Site:
         path: of the layer.
         part: the linear part, batch norms folded in.
         neurons: its neurons.
-        inputs: the channels of its input.
+        inputs: the channels of its input, where they can be centred.
         calls: the steps, each with the slot whose sign says whether a neuron fires.
     """
 
@@ -41,7 +41,7 @@ class Site:
     path: tuple[str, ...]
     part: LinearPart
     neurons: Neurons
-    inputs: Inputs
+    inputs: Inputs | None
     calls: tuple[tuple[Step, int], ...]
 
     @property

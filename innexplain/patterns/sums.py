@@ -74,6 +74,8 @@ class Sums:
     @staticmethod
     def _of_inputs(site: Site) -> dict[str, dict[str, Any]]:
         """The mean input is that of all blocks of a site."""
+        if site.inputs is None:
+            return {}
         return {INPUT: {"n": _variable((1,), "float64"), "c": _variable((site.inputs.count,), "float64")}}
 
     def blocks_of(self, site: Site) -> list[Block]:
@@ -203,7 +205,7 @@ class Sums:
         """Add what one call gives; returns something that is there when all is done."""
         blocks = self.blocks_of(site)
         with tf.control_dependencies([last]):
-            inputs = add_inputs(site, self._inputs[site.key][INPUT], tensors[0], tensors[-1])
+            inputs = add_inputs(site, self._inputs[site.key].get(INPUT, {}), tensors[0], tensors[-1])
         for group in (*self.groups, *((EVERY,) if self.every else ())):
             own = [(block, self.variables[block.key][group]) for block in blocks]
             with tf.control_dependencies([last]):

@@ -14,12 +14,11 @@ from keras import layers
 
 from innexplain.graph.linear import linear_parts
 from innexplain.patterns import PATTERN_TYPES, PatternComputer
-from tests.patterns.naive import conv_neurons, map_fields, pattern
+from tests.patterns.naive import conv_neurons, pattern
 from tests.patterns.test_layers import CONVOLUTIONS, close, one_layer
 
 ALL = list(PATTERN_TYPES)
 FAR = [(10, 0.1), (100, 0.1), (1000, 0.1)]
-TRANSPOSED = [(1, 1, "valid"), (2, 1, "same"), (3, 2, "same"), (3, 1, "valid")]
 
 
 def far_off(shape, mean, spread, n=40):
@@ -111,38 +110,6 @@ def test_padding_ahead():
     same.set_weights(own.get_weights())
     patterns = PatternComputer(model, ALL).fit(x, progress=False, batch_size=11)
     check(patterns, own, conv_neurons(same, x), outputs)
-
-
-@pytest.mark.parametrize(("size", "strides", "padding"), TRANSPOSED)
-@pytest.mark.parametrize(("mean", "spread"), FAR)
-def test_transposed(mean, spread, size, strides, padding):
-    """The zeros that such a layer puts between inputs are no inputs."""
-    x = far_off((5, 4, 2), mean, spread)
-    layer = layers.Conv2DTranspose(2, size, strides=strides, padding=padding)
-    model = one_layer(layer, x)
-    outputs = halved(model, layer, x)
-    fields, kernel = map_fields(layer, x), layer.kernel.numpy().astype("float64")
-    neurons = []
-    for f in range(2):
-        own = fields[:, :, f, :, ..., f].reshape(kernel[..., f, :].size, -1).T
-        neurons.append(((..., f, slice(None)), kernel[..., f, :].ravel(), own))
-    check(PatternComputer(model, ALL).fit(x, progress=False, batch_size=11), layer, neurons, outputs)
-
-
-@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
-def test_transposed_in_any_batches(data_format):
-    """Kernels as wide as their stride, as in networks that segment images."""
-    x = far_off((5, 4, 2), 10, 0.1)
-    x = np.moveaxis(x, -1, 1) if data_format == "channels_first" else x
-    layer = layers.Conv2DTranspose(3, 2, strides=2, data_format=data_format)
-    model = one_layer(layer, x)
-    z = np.moveaxis(model.predict(x, verbose=0), 1 if data_format == "channels_first" else -1, -1)
-    layer.bias.assign(-z.reshape(-1, 3).mean(axis=0))
-    whole, *others = (PatternComputer(model, ALL).fit(x, progress=False, batch_size=n) for n in (40, 11, 1))
-    for pattern_type in ALL:
-        expected = whole.get(layer, pattern_type)
-        for found in others:
-            close(found.get(layer, pattern_type), expected, 1e-5)
 
 
 def test_einsum():
