@@ -13,6 +13,7 @@ from typing import Any
 from keras import ops
 
 from innexplain.graph.padding import padding_of
+from innexplain.graph.portable import dilated, in_format
 from innexplain.numerics import accumulation_dtype
 
 __all__ = ["LinearPart", "linear_parts"]
@@ -136,25 +137,25 @@ def _maps(layer: Any, convolve: Callable[..., Tensor]) -> dict[str, Any]:
     pad = padding_of(layer)
 
     def unpadded(x: Tensor, kernel: Tensor) -> Tensor:
-        return convolve(x, kernel, padding="valid")
+        return in_format(layer, convolve, x, kernel, padding="valid")
 
     def apply(x: Tensor, kernel: Tensor) -> Tensor:
         if layer.padding == "same":  # in one step, which is faster
-            return convolve(x, kernel, padding="same")
+            return in_format(layer, convolve, x, kernel, padding="same")
         return unpadded(x if pad is None else pad(x), kernel)
 
     return {"apply": apply, "pad": pad, "unpadded": unpadded}
 
 
 def _conv(layer: Any) -> list[LinearPart]:
-    def convolve(x: Tensor, kernel: Tensor, padding: str) -> Tensor:
+    def convolve(x: Tensor, kernel: Tensor, padding: str, data_format: str) -> Tensor:
         return ops.conv(
             x,
             kernel,
             strides=list(layer.strides),
             padding=padding,
             dilation_rate=layer.dilation_rate,
-            data_format=layer.data_format,
+            data_format=data_format,
         )
 
     rank = len(layer.kernel_size)
@@ -176,16 +177,18 @@ def _conv_transpose(layer: Any) -> list[LinearPart]:
     short = [max(s - k, 0) for k, s in zip(layer.kernel_size, layer.strides, strict=True)]
     gaps = any(short) and layer.output_padding is None
 
-    def apply(x: Tensor, kernel: Tensor) -> Tensor:
+    def convolve(x: Tensor, kernel: Tensor, data_format: str) -> Tensor:
         return ops.conv_transpose(
             x,
             ops.pad(kernel, [*[[0, gap] for gap in short], [0, 0], [0, 0]]) if gaps else kernel,
             strides=list(layer.strides),
             padding=layer.padding,
             output_padding=layer.output_padding,
-            dilation_rate=layer.dilation_rate,
-            data_format=layer.data_format,
+            data_format=data_format,
         )
+
+    def apply(x: Tensor, kernel: Tensor) -> Tensor:
+        return in_format(layer, convolve, x, dilated(kernel, layer.dilation_rate))
 
     rank = len(layer.kernel_size)
     return [
@@ -201,14 +204,14 @@ def _conv_transpose(layer: Any) -> list[LinearPart]:
 
 
 def _depthwise_maps(layer: Any) -> dict[str, Any]:
-    def convolve(x: Tensor, kernel: Tensor, padding: str) -> Tensor:
+    def convolve(x: Tensor, kernel: Tensor, padding: str, data_format: str) -> Tensor:
         return ops.depthwise_conv(
             x,
             kernel,
             strides=layer.strides,
             padding=padding,
             dilation_rate=layer.dilation_rate,
-            data_format=layer.data_format,
+            data_format=data_format,
         )
 
     return _maps(layer, convolve)

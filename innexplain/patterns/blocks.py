@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
-from innexplain.numerics import accumulation_dtype, vjp
+from innexplain.numerics import vjp
 from innexplain.patterns.neurons import Neurons
 from innexplain.patterns.sites import Site
 
@@ -43,11 +43,6 @@ class Block:
         for axis, length in zip(self.neurons.kernel_axes, self.neurons.shape, strict=True):
             shape[axis] = length
         return tuple(shape)
-
-    @property
-    def dtype(self) -> str:
-        """The precision in which sums by weight are kept."""
-        return accumulation_dtype(self.site.part.layer.compute_dtype)
 
     def of_kernel(self, kernel: Any) -> Any:
         """This part of an array of the kernel's shape."""

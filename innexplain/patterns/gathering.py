@@ -88,7 +88,7 @@ def add_neurons(own: Own, tensors: Sequence[Tensor], group: str) -> tuple[Tensor
         state["c"].assign(block.of_neurons(c))
     each = tf.math.divide_no_nan(tf.ones_like(n), n + more)
     columns = [n * (old - c), c - tf.cast(near, "float64"), n * each, more * each, each]
-    return near, tf.cast(tf.stack(columns, axis=1), own[0][0].dtype)
+    return near, tf.cast(tf.stack(columns, axis=1), own[0][0].site.dtype)
 
 
 def add_weights(
@@ -124,7 +124,7 @@ def add_weights(
             found = (
                 of_part(*tensors)
                 if few
-                else _in_parts(of_part, tensors, neurons.count, block.shape, block.dtype)
+                else _in_parts(of_part, tensors, neurons.count, block.shape, block.site.dtype)
             )
             last = _add_block(block, state, found, inputs[1:], block.of_neurons(columns))
     return last

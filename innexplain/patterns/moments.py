@@ -78,17 +78,17 @@ def scale(
     Returns:
         Two factors by neuron; the second is `None` without a reference.
     """
-    add, eps = block.neurons.sum_weights, np.finfo(block.dtype).eps
+    site, add = block.site, block.neurons.sum_weights
     # As tensors, which find a place in the memory that activations left.
     w, high, low = (ops.cast(v, "float64") for v in (kernel, sums["xy"], sums["low"]))
-    divisor, more = add(w * high * (1 + low * unit_of(np.dtype(block.dtype)))), None
+    divisor, more = add(w * high * (1 + low * unit_of(np.dtype(site.dtype)))), None
     # A standard deviation of two roundings of the mean is no variance: the neuron gives one value only.
-    rounding = sums["n"] * (2 * eps * sums["c"]) ** 2
+    rounding = sums["n"] * (2 * np.finfo(site.layer_dtype).eps * sums["c"]) ** 2
     if reference is not None:
         more = sums["n"] * _gap(sums["c"], reference)
         x = ops.cast(sums["x"], "float64")
         divisor = divisor + more * add(w * (x + centre))
-        rounding = rounding + 4 * eps * np.abs(more) * add(ops.abs(w * x))
+        rounding = rounding + 4 * np.finfo(site.dtype).eps * np.abs(more) * add(ops.abs(w * x))
     varies = (sums["n"] > 0) & (np.abs(divisor) > rounding)
     factor = np.where(varies, 1 / np.where(varies, divisor, 1.0), 0.0)
     return factor, None if more is None else factor * more
@@ -134,8 +134,8 @@ def about_means(total: State, block: Block) -> State:
         if "x" in found:
             n, c = (block.neurons.along_kernel(state[group][k], len(block.shape)) for k in ("n", "c"))
             x = found["x"] / np.where(n > 0, n, 1.0) - centre
-            products = split(found["xy"] - c * found["x"], np.dtype(block.dtype))
-            state[group] |= {"x": x.astype(block.dtype), **products}
+            products = split(found["xy"] - c * found["x"], np.dtype(block.site.dtype))
+            state[group] |= {"x": x.astype(block.site.dtype), **products}
     return state
 
 

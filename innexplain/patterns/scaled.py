@@ -56,7 +56,7 @@ class ScaledArrays(Mapping[str, np.ndarray]):
 
     def __getitem__(self, pattern_type: str) -> np.ndarray:
         parts = self._parts[pattern_type]
-        array = np.empty(parts[0].block.site.kernel_shape, parts[0].block.dtype)
+        array = np.empty(parts[0].block.site.kernel_shape, parts[0].block.site.layer_dtype)
         for part in parts:
             part.write(array)
         return array

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import keras
@@ -13,6 +14,7 @@ import numpy as np
 from innexplain.graph.kinds import SCALE, keras_type
 from innexplain.graph.linear import LinearPart
 from innexplain.graph.step import Graph, Step
+from innexplain.numerics import accumulation_dtype
 from innexplain.patterns.centring import Inputs, inputs_of
 from innexplain.patterns.neurons import Neurons, neurons_of
 
@@ -21,7 +23,12 @@ _IDLE = (
     "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D",
 )  # fmt: skip
 
-__all__ = ["Site", "find_sites", "fingerprints", "site_key"]
+__all__ = ["PRECISIONS", "Site", "find_sites", "fingerprints", "site_key"]
+
+#: How many digits sums by weight have: float32 and what it leaves out, where that is enough; or float64.
+PRECISIONS = ("compensated", "float64")
+#: Up to how many weights a layer is summed in float64 if that takes neither time nor much memory.
+_FEW_WEIGHTS = 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +42,7 @@ class Site:
         neurons: its neurons.
         inputs: the channels of its input, where they can be centred.
         calls: the steps, each with the slot whose sign says whether a neuron fires.
+        precise: whether sums by weight are float64, whatever the layer is.
     """
 
     key: str
@@ -43,6 +51,17 @@ class Site:
     neurons: Neurons
     inputs: Inputs | None
     calls: tuple[tuple[Step, int], ...]
+    precise: bool = False
+
+    @property
+    def dtype(self) -> str:
+        """The precision in which sums by weight are kept."""
+        return "float64" if self.precise else self.layer_dtype
+
+    @property
+    def layer_dtype(self) -> str:
+        """The precision of the layer itself, and of its patterns."""
+        return accumulation_dtype(self.part.layer.compute_dtype)
 
     @property
     def kernel_shape(self) -> tuple[int, ...]:
@@ -60,7 +79,7 @@ def site_key(step: Step) -> str:
     return "/".join(step.path) + own + call
 
 
-def find_sites(graph: Graph) -> list[Site]:
+def find_sites(graph: Graph, precision: str = "compensated") -> list[Site]:
     """Every linear part with a kernel of a canonical graph, in the order in which they run.
 
     Calls of a shared layer are one site, unless different batch norms were folded into them.
@@ -79,9 +98,24 @@ def find_sites(graph: Graph) -> list[Site]:
             neurons_of(_linear(steps[0])),
             inputs_of(_linear(steps[0])),
             tuple((step, _gate(step, consumers)) for step in steps),
+            precision == "float64" or _needs_digits(steps, graph),
         )
         for steps in calls.values()
     ]
+
+
+def _needs_digits(steps: Sequence[Step], graph: Graph) -> bool:
+    """Whether float32 about the mean of each channel may be too little for the sums by weight.
+
+    The calls of a shared layer may have means of their own, and transposed convolutions see zeros between
+    inputs that do not move with the mean.  Inputs in clusters have no mean that suits them either: small
+    layers that see one row a sample are on the safe side at next to no cost.
+    """
+    part = _linear(steps[0])
+    value = graph.values.get(steps[0].inputs[0])
+    is_row = value is not None and len(value.shape) == 2
+    is_small = prod(getattr(part.layer, part.kernel_name).shape) <= _FEW_WEIGHTS
+    return len(steps) > 1 or inputs_of(part) is None or (is_row and is_small)
 
 
 def _linear(step: Step) -> LinearPart:

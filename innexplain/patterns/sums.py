@@ -3,7 +3,8 @@
 They are sums about means.  Inputs are centred batch by batch, outputs by the mean so far, and the sums move
 with both means: nothing large is rounded, and nothing large cancels.  Then the two numbers a weight need not
 be float64: of the sum of products, float32 and eight more bits are kept, so that nothing small is lost in it;
-of the mean input, float32, since an error in it only counts as far as the mean output still moves.
+of the mean input, float32, since an error in it only counts as far as the mean output still moves.  Sites
+that need more digits, see `sites.py`, have both in float64.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from keras import ops
 
 from innexplain.graph.inputs import flatten_inputs
 from innexplain.graph.step import Graph, Step
-from innexplain.numerics import widen
 from innexplain.patterns.blocks import Block
 from innexplain.patterns.gathering import GROUPS, add_inputs, add_neurons, add_weights
 from innexplain.patterns.moments import EVERY, INPUT, about_means, mapped, plain
@@ -64,7 +64,7 @@ class Sums:
 
     def _variables(self, block: Block) -> dict[str, dict[str, Any]]:
         neurons = dict.fromkeys(_BY_NEURON, ((block.neurons.count,), "float64"))
-        weights = dict.fromkeys(_BY_WEIGHT, (block.shape, block.dtype))
+        weights = dict.fromkeys(_BY_WEIGHT, (block.shape, block.site.dtype))
         # Workers cannot send each other int8, and the first sends its variables to the others.
         weights["low"] = (block.shape, "float16" if self.several else "int8")
         every = {EVERY: {k: _variable(*v) for k, v in neurons.items()}} if self.every else {}
@@ -198,13 +198,14 @@ class Sums:
                 values.update(zip(step.outputs, outputs, strict=True))
                 for slot in step.outputs:
                     for site, call in calls.get(slot, []):
-                        x, z = site.part.wide(values[call.inputs[0]]), widen(values[call.outputs[0]])
-                        last = self._add_call(site, [x, z, widen(values[slot]), present], last)
+                        x, z = site.part.wide(values[call.inputs[0]]), values[call.outputs[0]]
+                        last = self._add_call(site, [x, z, values[slot], present], last)
 
     def _add_call(self, site: Site, tensors: Sequence[Tensor], last: Tensor) -> Tensor:
         """Add what one call gives; returns something that is there when all is done."""
         blocks = self.blocks_of(site)
         with tf.control_dependencies([last]):
+            tensors = [*(ops.cast(t, site.dtype) for t in tensors[:-1]), tensors[-1]]
             inputs = add_inputs(site, self._inputs[site.key].get(INPUT, {}), tensors[0], tensors[-1])
         for group in (*self.groups, *((EVERY,) if self.every else ())):
             own = [(block, self.variables[block.key][group]) for block in blocks]

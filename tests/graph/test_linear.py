@@ -11,6 +11,7 @@ from keras import layers as L
 from keras import ops
 
 from innexplain.graph import linear_parts
+from innexplain.numerics import vjp
 from tests.zoo import randomise, undisturbed_random_state
 
 LAST, FIRST = "channels_last", "channels_first"
@@ -69,6 +70,7 @@ def _transposed() -> list:
             {**common, "strides": 3, "output_padding": 1},
             {**common, "strides": 2, "padding": "same", "data_format": FIRST, "activation": "relu"},
             {**common, "dilation_rate": 2},
+            {**common, "dilation_rate": 2, "padding": "same", "data_format": FIRST},
             **{k: (v,) for k, v in common.items()},
             padding=("valid", "same"),
             strides=(1, 2),
@@ -149,6 +151,22 @@ def test_parts_then_activation_are_the_layer(name: str, shape: tuple, kwargs: di
     answer = layer.activation(z) if getattr(layer, "activation", None) else z
     np.testing.assert_allclose(answer.numpy(), layer(x).numpy(), rtol=_close(layer), atol=_close(layer))
     assert np.ptp(z.numpy()) > 0.1
+
+
+@every_layer
+def test_parts_of_float32_layers_in_float64(name: str, shape: tuple, kwargs: dict) -> None:
+    """Where a CPU does not have the layer itself in float64, too; with the gradient by kernel."""
+    layer, x = _layer(name, shape, kwargs, "float32")
+    for part in linear_parts(layer):
+        found = []
+        for dtype in ("float32", "float64"):
+            wide = ops.cast(x, dtype)
+            (z,), pull = vjp(lambda k, p=part, x=wide: [p.apply(x, k)], part.kernel(dtype))
+            found.append((z.numpy(), pull([z])[0].numpy()))
+        for single, double in zip(*found, strict=True):
+            assert double.dtype == "float64"
+            np.testing.assert_allclose(single, double, rtol=0, atol=1e-5 * np.abs(double).max())
+        x = part.own(x)
 
 
 @every_layer

@@ -73,6 +73,15 @@ def conv_neurons(layer: Any, x: np.ndarray) -> Iterator[tuple[Any, np.ndarray, n
         yield (..., f), kernel[..., f].ravel(), own.reshape(-1, kernel[..., f].size)
 
 
+def transposed_neurons(layer: Any, x: np.ndarray) -> Iterator[tuple[Any, np.ndarray, np.ndarray]]:
+    """Likewise of a transposed convolution, whose kernel has the neurons on the axis before the last."""
+    kernel, fields = np.asarray(layer.kernel, "float64"), map_fields(layer, x)
+    for f in range(layer.filters):
+        w = kernel[..., f, :]
+        own = np.take(fields, f, axis=kernel.ndim - 2)[..., f]
+        yield (..., f, slice(None)), w.ravel(), own.reshape(w.size, -1).T
+
+
 def map_fields(layer: Any, x: np.ndarray) -> np.ndarray:
     """What any linear layer multiplies each weight by, (kernel's shape..., output's shape...).
 

@@ -13,10 +13,11 @@ import tensorflow as tf
 from keras import layers
 
 from innexplain.graph.linear import linear_parts
-from innexplain.patterns import PATTERN_TYPES, PatternComputer
-from tests.patterns.naive import conv_neurons, pattern
+from innexplain.patterns import PATTERN_TYPES, PatternComputer, sites
+from tests.patterns.naive import conv_neurons, pattern, transposed_neurons
 from tests.patterns.test_layers import CONVOLUTIONS, close, one_layer
 
+pytestmark = pytest.mark.usefixtures("no_layer_is_small")
 ALL = list(PATTERN_TYPES)
 FAR = [(10, 0.1), (100, 0.1), (1000, 0.1)]
 
@@ -68,26 +69,56 @@ def dense_neurons(layer, x):
 @pytest.mark.parametrize("batch_size", [1, 32, 1000])
 @pytest.mark.parametrize(("mean", "spread"), [*FAR, (1000, 0.02)])
 @pytest.mark.parametrize("mean_y", ["conditional", "all"])
-def test_dense(mean, spread, mean_y, batch_size):
+@pytest.mark.parametrize("precision", sites.PRECISIONS)
+def test_dense(precision, mean, spread, mean_y, batch_size):
     x = far_off((8,), mean, spread, n=300)
     layer = layers.Dense(4)
     model = one_layer(layer, x)
     outputs = halved(model, layer, x)
-    patterns = PatternComputer(model, ALL, mean_y).fit(x, progress=False, batch_size=batch_size)
+    computer = PatternComputer(model, ALL, mean_y, precision=precision)
+    patterns = computer.fit(x, progress=False, batch_size=batch_size)
     check(patterns, layer, dense_neurons(layer, x), outputs, mean_y)
 
 
-@pytest.mark.parametrize(("mean", "spread"), FAR)
+@pytest.mark.parametrize(
+    ("precision", "mean", "spread"),
+    [*(("compensated", *far) for far in FAR), ("float64", 1000, 0.1)],
+)
 @pytest.mark.parametrize("case", CONVOLUTIONS)
-def test_convolutions(case, mean, spread):
+def test_convolutions(case, precision, mean, spread):
     """Where zeros are padded, they are the far-off ones."""
     shape, make = CONVOLUTIONS[case]
     x = far_off(shape, mean, spread)
     layer = make()
     model = one_layer(layer, x)
     outputs = halved(model, layer, x)
-    patterns = PatternComputer(model, ALL).fit(x, progress=False, batch_size=11)
+    patterns = PatternComputer(model, ALL, precision=precision).fit(x, progress=False, batch_size=11)
     check(patterns, layer, conv_neurons(layer, x), outputs)
+
+
+TRANSPOSED = {
+    "1 wide": ((5, 4, 3), lambda: layers.Conv2DTranspose(2, 1)),
+    "as wide as the stride": ((5, 4, 3), lambda: layers.Conv2DTranspose(2, 2, strides=2)),
+    "narrower": ((5, 4, 3), lambda: layers.Conv2DTranspose(2, 2, strides=3, padding="same")),
+    "wider": ((5, 4, 3), lambda: layers.Conv2DTranspose(2, 3, strides=2, padding="same")),
+    "dilated": ((5, 4, 3), lambda: layers.Conv2DTranspose(2, 2, dilation_rate=2)),
+    "1D": ((7, 3), lambda: layers.Conv1DTranspose(2, 2, strides=2)),
+    "3D": ((3, 2, 3, 2), lambda: layers.Conv3DTranspose(2, 2, strides=2)),
+}
+
+
+@pytest.mark.parametrize(("mean_y", "batch_size"), [("conditional", 11), ("all", 1)])
+@pytest.mark.parametrize(("mean", "spread"), [(100, 0.1), (1000, 0.1)])
+@pytest.mark.parametrize("case", TRANSPOSED)
+def test_transposed_convolutions(case, mean, spread, mean_y, batch_size):
+    """Between inputs there are zeros, which do not move with their mean."""
+    shape, make = TRANSPOSED[case]
+    x = far_off(shape, mean, spread)
+    layer = make()
+    model = one_layer(layer, x)
+    outputs = halved(model, layer, x)
+    patterns = PatternComputer(model, ALL, mean_y).fit(x, progress=False, batch_size=batch_size)
+    check(patterns, layer, transposed_neurons(layer, x), outputs, mean_y)
 
 
 @pytest.mark.parametrize("padding", ["valid", "same"])
@@ -145,45 +176,74 @@ def test_einsum_that_sums_places(mean, spread):
     check(PatternComputer(model, ALL).fit(x, progress=False, batch_size=7), layer, neurons, outputs)
 
 
-def test_shared_layers():
+@pytest.mark.parametrize(("mean", "spread"), FAR)
+@pytest.mark.parametrize("mean_y", ["conditional", "all"])
+def test_shared_layers(mean, spread, mean_y):
     """Two calls, whose inputs lie in different places, for one of which alone most neurons fire."""
-    x = far_off((8,), 100, 0.1, n=100)
+    x = far_off((8,), mean, spread, n=100)
     layer = layers.Dense(3)
     inputs = keras.Input((8,))
     outputs = layers.Concatenate()([layer(inputs), layer(layers.Rescaling(-0.5)(inputs))])
     model = keras.Model(inputs, outputs)
     found = halved(model, layer, x, lambda z: np.concatenate([z[:, :3], z[:, 3:]]))
-    patterns = PatternComputer(model, ALL).fit(x, progress=False, batch_size=13)
+    patterns = PatternComputer(model, ALL, mean_y).fit(x, progress=False, batch_size=13)
     both = np.concatenate([x, x * np.float32(-0.5)])
-    check(patterns, layer, dense_neurons(layer, both), found, within=3e-5)
+    check(patterns, layer, dense_neurons(layer, both), found, mean_y)
 
 
+@pytest.mark.parametrize("precision", sites.PRECISIONS)
 @pytest.mark.parametrize("mean_y", ["conditional", "all"])
-def test_merged_parts(mean_y, tmp_path):
+def test_merged_parts(mean_y, precision, tmp_path):
     """They lie in different places, one of them is read from a file, and one has no samples."""
     x = far_off((8,), 1000, 0.1, n=200)
     x[:80] += 7
     layer = layers.Dense(3)
     model = one_layer(layer, x)
     outputs = halved(model, layer, x)
-    first, last, none = (PatternComputer(model, ALL, mean_y) for _ in range(3))
+    first, last, read, none = (PatternComputer(model, ALL, mean_y, precision=precision) for _ in range(4))
     path = last.partial_fit(x[80:]).save(tmp_path / "sums")
-    merged = first.partial_fit(x[:80]).merge(PatternComputer(model, ALL, mean_y).load(path)).merge(none)
+    merged = first.partial_fit(x[:80]).merge(read.load(path)).merge(none)
     check(merged.finalize(), layer, dense_neurons(layer, x), outputs, mean_y)
 
 
-def test_clusters():
+def clusters(apart):
     """Two kinds of inputs, one of which alone makes a neuron fire: the mean of a batch fits neither."""
     x = far_off((9, 6), 0, 1, n=200)
-    x += 100 * (np.random.default_rng(0).random((200, 9, 1)) < 0.5)
-    layer = layers.Dense(2)
+    x += apart * (np.random.default_rng(0).random((200, 9, 1)) < 0.5)
+    return x, np.array([[1, 0.5, 0.5, -1, 0.5, 1], [1, 1, 1, 1, 1, 1]], "float32").T
+
+
+@pytest.mark.parametrize("batch_size", [1, 64])
+@pytest.mark.parametrize(
+    ("precision", "mean_y", "apart", "within"),
+    [
+        ("compensated", "conditional", 100, 1e-5),
+        ("compensated", "all", 10, 3e-5),
+        ("float64", "conditional", 4000, 3e-6),
+        (None, "all", 4000, 3e-6),
+    ],
+)
+def test_clusters(precision, mean_y, apart, within, batch_size):
+    x, kernel = clusters(apart)
+    layer = layers.Conv1D(2, 1)
     model = one_layer(layer, x)
-    halved(model, layer, x)
-    kernel = np.array([[1, 0.5, 0.5, -1, 0.5, 1], [1, 1, 1, 1, 1, 1]], "float32").T
-    layer.set_weights([kernel, -50 * kernel.sum(axis=0)])
+    layer.set_weights([kernel[None], -apart / 2 * kernel.sum(axis=0)])
     outputs = by_neuron(model.predict(x, verbose=0))
-    patterns = PatternComputer(model, ALL).fit(x, progress=False, batch_size=64)
-    check(patterns, layer, dense_neurons(layer, x), outputs, within=1e-5)
+    computer = PatternComputer(model, ALL, mean_y, precision=precision)
+    patterns = computer.fit(x, progress=False, batch_size=batch_size)
+    check(patterns, layer, conv_neurons(layer, x), outputs, mean_y, within)
+
+
+def test_clusters_in_small_dense_layers(monkeypatch):
+    """Sums are float64 there, unless a layer sees many rows a sample."""
+    monkeypatch.undo()
+    x, kernel = clusters(4000)
+    layer = layers.Dense(2)
+    model = one_layer(layer, x[:, 0])
+    layer.set_weights([kernel, -2000 * kernel.sum(axis=0)])
+    outputs = model.predict(x[:, 0], verbose=0)
+    patterns = PatternComputer(model, ALL).fit(x[:, 0], progress=False, batch_size=64)
+    check(patterns, layer, dense_neurons(layer, x[:, 0]), outputs)
 
 
 @pytest.mark.parametrize("mean_y", ["conditional", "all"])
@@ -195,7 +255,8 @@ def test_whole_numbers(mean_y, batch_size):
     layer = layers.Conv2D(2, 3, padding="same")
     model = one_layer(layer, x)
     outputs = halved(model, layer, x)
-    patterns = PatternComputer(model, ALL, mean_y).fit(x, progress=False, batch_size=batch_size)
+    computer = PatternComputer(model, ALL, mean_y, precision="compensated")
+    patterns = computer.fit(x, progress=False, batch_size=batch_size)
     check(patterns, layer, conv_neurons(layer, x), outputs, mean_y, within=1e-6)
 
 

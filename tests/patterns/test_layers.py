@@ -8,7 +8,7 @@ import pytest
 from keras import layers
 
 from innexplain.patterns import PATTERN_TYPES, PatternComputer
-from tests.patterns.naive import conv_neurons, map_fields, pattern
+from tests.patterns.naive import conv_neurons, pattern, transposed_neurons
 from tests.zoo import randomise
 
 ALL = list(PATTERN_TYPES)
@@ -136,18 +136,8 @@ def test_transposed(size, strides, padding):
     layer = layers.Conv2DTranspose(3, size, strides=strides, padding=padding)
     model = one_layer(layer, x)
     layer.bias.assign([0.1, -0.1, 0.05])
-    fields = map_fields(layer, x)  # (size, size, filters, channels, n, height, width, filters)
-    kernel, bias = (v.astype("float64") for v in layer.get_weights())
-    neurons = [
-        (
-            (..., f, slice(None)),
-            kernel[..., f, :].ravel(),
-            fields[:, :, f, :, ..., f].reshape(2 * size**2, -1).T,
-        )
-        for f in range(3)
-    ]
     patterns = PatternComputer(model, ALL).fit(x, progress=False)
-    check(patterns, layer, neurons, bias, "conditional")
+    check(patterns, layer, transposed_neurons(layer, x), np.asarray(layer.bias, "float64"), "conditional")
 
 
 def test_einsum():

@@ -9,13 +9,15 @@ import tensorflow as tf
 from keras import layers
 
 from innexplain.errors import UnreadableFileError
-from innexplain.patterns import PatternComputer, blocks, gathering
+from innexplain.patterns import PatternComputer, blocks, gathering, sites
 from innexplain.patterns.moments import exact, split
 from innexplain.patterns.store import load_arrays, save_arrays
 from tests.patterns.naive import pattern
 from tests.patterns.test_layers import ALL, images, one_layer
 from tests.patterns.test_streaming import same
 from tests.zoo import randomise
+
+pytestmark = pytest.mark.usefixtures("no_layer_is_small")
 
 
 @pytest.mark.parametrize("kind", ["constant", "random"])
@@ -59,7 +61,8 @@ def off_centre(n=1500):
 
 @pytest.mark.parametrize("batch_size", [1, 2000])
 @pytest.mark.parametrize("mean_y", ["conditional", "all"])
-def test_sorted_samples(mean_y, batch_size):
+@pytest.mark.parametrize("precision", sites.PRECISIONS)
+def test_sorted_samples(precision, mean_y, batch_size):
     """One by one, the mean output moves with every batch, and with it the reference of all sums."""
     x = off_centre()
     dense = layers.Dense(4)
@@ -67,7 +70,8 @@ def test_sorted_samples(mean_y, batch_size):
     kernel = dense.kernel.numpy()
     dense.set_weights([kernel, -(x @ kernel).mean(axis=0)])  # so that both groups have samples
     model = keras.Sequential([keras.Input((6,)), dense])
-    fitted = PatternComputer(model, ALL, mean_y).fit(x, progress=False, batch_size=batch_size)
+    computer = PatternComputer(model, ALL, mean_y, precision=precision)
+    fitted = computer.fit(x, progress=False, batch_size=batch_size)
     w, b = (v.astype("float64") for v in dense.get_weights())
     y = x.astype("float64") @ w + b
     for pattern_type in ALL:
@@ -97,26 +101,27 @@ def test_in_blocks_and_parts(case, mean_y, monkeypatch):
     shape, make = LAYERS[case]
     x = images(*shape, n=11)
     model = one_layer(make(), x)
-    whole = PatternComputer(model, ALL, mean_y).fit(x, progress=False)
+    whole = PatternComputer(model, ALL, mean_y, precision="compensated").fit(x, progress=False)
     monkeypatch.setattr(blocks, "MOST_WEIGHTS", 40)
     monkeypatch.setattr(gathering, "_FEW_VALUES", 4)
     monkeypatch.setattr(gathering, "_MOST_POSITIONS", 20)
     monkeypatch.setattr(gathering, "_MOST_VALUES", 150)
-    computer = PatternComputer(model, ALL, mean_y)
+    computer = PatternComputer(model, ALL, mean_y, precision="compensated")
     splits = case not in ("grouped", "depthwise")
     assert (len(computer._sums.blocks) > 1) == splits
     same(whole, computer.fit(x, progress=False))
 
 
 @pytest.mark.parametrize("mean_y", ["conditional", "all"])
-def test_merged_parts_of_sorted_samples(mean_y):
+@pytest.mark.parametrize("precision", sites.PRECISIONS)
+def test_merged_parts_of_sorted_samples(precision, mean_y):
     """Their means differ, in each group and over all."""
     x = images(5, n=40)
     x = x[np.argsort(x.sum(axis=1))]
     model = one_layer(layers.Dense(3), x)
-    whole = PatternComputer(model, ALL, mean_y).fit(x, progress=False)
-    halves = [PatternComputer(model, ALL, mean_y).partial_fit(half) for half in (x[:15], x[15:])]
-    same(whole, halves[0].merge(halves[1]).finalize())
+    computers = [PatternComputer(model, ALL, mean_y, precision=precision) for _ in range(3)]
+    whole = computers[0].fit(x, progress=False)
+    same(whole, computers[1].partial_fit(x[:15]).merge(computers[2].partial_fit(x[15:])).finalize())
 
 
 def test_patterns_stay_as_they_are():
@@ -159,10 +164,10 @@ def test_sums_of_an_earlier_version(tmp_path):
     x = images(5, n=8)
     model = one_layer(layers.Dense(3), x)
     path = PatternComputer(model).partial_fit(x).save(tmp_path / "sums")
-    kind = "sums of a fit of patterns"
-    notes, arrays = load_arrays(path, kind + ", about means of all inputs and outputs")
+    kind = "sums of a fit of patterns, about means"
+    notes, arrays = load_arrays(path, kind + ", in a precision")
     save_arrays(path, kind, notes, arrays)
-    with pytest.raises(UnreadableFileError, match="about means of all inputs and outputs, received"):
+    with pytest.raises(UnreadableFileError, match="about means, in a precision, received"):
         PatternComputer(model).load(path)
 
 
