@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 
+from innexplain.patterns.sites import PRECISIONS
 from tests.benchmarks import subprocesses
 
 TIME_GOAL, MEMORY_GOAL = 4.0, 3.0
@@ -20,21 +21,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
     parser.add_argument("--models", nargs="+", default=["VGG16"], help="names of keras.applications")
     parser.add_argument("--batch", type=int, default=8, help="images in a batch")
+    parser.add_argument("--precision", choices=PRECISIONS, default="compensated", help="of sums by weight")
     parser.add_argument("--rounds", type=int, default=5, help="interleaved batches of each side")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure and print."""
     for model in arguments.models:
-        print(f"\n{model}, batches of {arguments.batch}, pattern_type='relu'")
+        print(f"\n{model}, batches of {arguments.batch}, pattern_type='relu', {arguments.precision} sums")
         print(f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}", flush=True)
-        found = _call("times", model=model, batch=arguments.batch, rounds=arguments.rounds)
+        common = {"model": model, "batch": arguments.batch, "precision": arguments.precision}
+        found = _call("times", **common, rounds=arguments.rounds)
         print(f"forward pass and gradient by hand  {found['by_hand']:.2f} s a batch")
         print(f"partial_fit                        {found['fit']:.2f} s a batch")
         _told("ratio", found["ratio"], TIME_GOAL)
         _told("in core seconds", found["cores"], TIME_GOAL)
-        forward = _call("peak", model=model, batch=arguments.batch, fit=False)
-        fit = _call("peak", model=model, batch=arguments.batch, fit=True)
+        forward, fit = (_call("peak", **common, fit=fit) for fit in (False, True))
         above = fit["peak"] - forward["peak"]
         print(f"parameters {fit['parameters']:.0f} MB; forward pass {forward['peak']:.0f} MB at the peak")
         print(f"fit {above:.0f} MB above that")

@@ -24,12 +24,12 @@ def _by_hand(logits: keras.Model):
     return lambda x: gradient(tf.convert_to_tensor(x))
 
 
-def times(model: str, batch: int, rounds: int) -> dict[str, float]:
+def times(model: str, batch: int, rounds: int, precision: str) -> dict[str, float]:
     """Median seconds a batch of both sides, and their ratios."""
     logits, whole = networks.network(model)
     x = networks.images(batch)
     gradient, forward = _by_hand(logits), tf.function(lambda x: logits(x, training=False))
-    computer = PatternComputer(whole)
+    computer = PatternComputer(whole, precision=precision)
 
     def by_hand() -> None:
         forward(tf.convert_to_tensor(x)).numpy()
@@ -44,13 +44,13 @@ def times(model: str, batch: int, rounds: int) -> dict[str, float]:
     }
 
 
-def peak(model: str, batch: int, fit: bool) -> dict[str, float]:
+def peak(model: str, batch: int, fit: bool, precision: str) -> dict[str, float]:
     """The peak of memory of forward passes, or of a fit over the same batches, to the patterns."""
     logits, whole = networks.network(model)
     x = networks.images(batch)
     forget_peak()
     if fit:
-        PatternComputer(whole).fit([x, x], progress=False)
+        PatternComputer(whole, precision=precision).fit([x, x], progress=False)
     else:
         forward = tf.function(lambda x: logits(x, training=False))
         for _ in range(2):
