@@ -19,7 +19,7 @@ from innexplain.graph.trace import trace
 from innexplain.numerics import accumulation_dtype
 from innexplain.patterns.blocks import blocks_of
 from innexplain.patterns.feeding import batches_in
-from innexplain.patterns.moments import EVERY, centre_of, merged, scale, together
+from innexplain.patterns.moments import EVERY, centre_of, merged, of_groups, scale
 from innexplain.patterns.patterns import PATTERN_TYPES, Patterns, owners_of
 from innexplain.patterns.scaled import Part, ScaledArrays
 from innexplain.patterns.sites import PRECISIONS, Site, find_sites, fingerprints
@@ -203,7 +203,7 @@ class PatternComputer:
             for pattern_type, found in parts.items():
                 group, mean = state.get(_GROUP[pattern_type]), None
                 if group is None:
-                    group = together(state, block, ("positive", "negative"))
+                    group = of_groups(state, block, ("positive", "negative"))
                 if pattern_type != "linear" and EVERY in state:
                     mean = state[EVERY]["c"]
                 found.append(Part(block, group, centre, *scale(group, block, own, centre, mean)))
@@ -235,14 +235,18 @@ class PatternComputer:
         Raises:
             ArgumentError: it is of another model or has other settings.
         """
-        if not isinstance(other, PatternComputer) or self._notes() != other._notes():
-            raise ArgumentError(
-                "merge needs two computers of one model, with the same pattern_type, mean_y and precision. "
-                f"Received: {type(other).__name__} of {_name_of(other)!r}"
-            )
+        if not isinstance(other, PatternComputer):
+            raise ArgumentError(f"merge needs another PatternComputer. Received: {type(other).__name__}")
+        theirs = other._notes()
+        for name, ours in self._notes().items():
+            if theirs[name] != ours:
+                raise ArgumentError(
+                    "merge needs two computers of one model, with the same settings. Received: one of "
+                    f"{other.model.name!r}, whose {name} differ(s): {_differing(theirs[name], ours)}"
+                )
         for block in self._sums.blocks:
-            ours, theirs = self._sums.read(block), other._sums.read(block)
-            self._sums.write(block, merged([ours, theirs], block))
+            parts = [sums.read(block) for sums in (self._sums, other._sums)]
+            self._sums.write(block, merged(parts, block))
         self._sums.write_samples(self.samples + other.samples)
         return self
 
@@ -279,7 +283,3 @@ def _differing(theirs: Any, ours: Any) -> str:
     if not isinstance(ours, dict):
         return f"expected {ours!r}, received {theirs!r}"
     return next((repr(k) for k in {**ours, **theirs} if ours.get(k) != theirs.get(k)), "")
-
-
-def _name_of(other: Any) -> str:
-    return str(getattr(getattr(other, "model", None), "name", "no model"))

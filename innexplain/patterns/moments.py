@@ -16,8 +16,8 @@ from keras import ops
 from innexplain.patterns.blocks import Block
 
 __all__ = [
-    "EVERY", "INPUT", "about_means", "centre_of", "exact", "mapped", "mean_input", "merged", "plain", "scale",
-    "split", "together", "unit_of",
+    "EVERY", "INPUT", "centre_of", "exact", "mapped", "mean_input", "merged", "of_groups", "scale", "split",
+    "unit_of",
 ]  # fmt: skip
 
 Arrays = dict[str, np.ndarray]
@@ -111,45 +111,59 @@ def mean_input(sums: Arrays, centre: Any) -> np.ndarray:
     return np.add(sums["x"], centre, dtype="float64")
 
 
-def plain(state: State, block: Block) -> State:
-    """The sums of `1, y, x, x y` themselves, in float64: those of parts of the data add up."""
-    centre = centre_of(state, block)
-    return {g: _plain({k: np.asarray(v) for k, v in f.items()}, block, centre) for g, f in state.items()}
+def counted(state: State) -> State:
+    """How many outputs there are and their sum, and the same of inputs: those of parts of the data add up."""
+    return {g: {"n": f["n"], "y": f["n"] * f["c"]} for g, f in state.items()}
 
 
-def _plain(sums: Arrays, block: Block, centre: Any) -> Arrays:
-    found = {"n": sums["n"], "y": sums["n"] * sums["c"]}
-    if "x" in sums:
-        n, c = (block.neurons.along_kernel(sums[k], len(block.shape)) for k in ("n", "c"))
-        found["x"] = n * mean_input(sums, centre)
-        found["xy"] = exact(sums) + c * found["x"]
+def means_in(total: State) -> State:
+    """What `counted` gave, added up, as numbers and means."""
+    return {g: {"n": f["n"], "c": f["y"] / np.where(f["n"] > 0, f["n"], 1.0)} for g, f in total.items()}
+
+
+def about(means: State, state: State, block: Block) -> State:
+    """The sums of x and of `x (y - c)` of a part, in float64, about the means of all: these add up, too.
+
+    Nothing but differences of means comes in, so that no digit is lost where both lie far from zero
+    (Chan, Golub and LeVeque 1983).
+    """
+    rank, along = len(block.shape), block.neurons.along_kernel
+    apart, found = centre_of(state, block) - centre_of(means, block), {}
+    for group, own in state.items():
+        if "x" in own:
+            x = along(own["n"], rank) * mean_input(own, apart)
+            found[group] = {"x": x, "xy": exact(own) + along(own["c"] - means[group]["c"], rank) * x}
     return found
 
 
-def about_means(total: State, block: Block) -> State:
-    """What `plain` gave, added up, as sums about means again."""
-    state = {g: {"n": f["n"], "c": f["y"] / np.where(f["n"] > 0, f["n"], 1.0)} for g, f in total.items()}
-    centre = centre_of(state, block)
-    for group, found in total.items():
-        if "x" in found:
-            n, c = (block.neurons.along_kernel(state[group][k], len(block.shape)) for k in ("n", "c"))
-            x = found["x"] / np.where(n > 0, n, 1.0) - centre
-            products = split(found["xy"] - c * found["x"], np.dtype(block.site.dtype))
-            state[group] |= {"x": x.astype(block.site.dtype), **products}
+def together(means: State, sums: State, block: Block) -> State:
+    """What `about` gave, added up, as a state about these means."""
+    state = {group: dict(own) for group, own in means.items()}
+    for group, own in sums.items():
+        n = block.neurons.along_kernel(means[group]["n"], len(block.shape))
+        x = own["x"] / np.where(n > 0, n, 1.0)
+        dtype = np.dtype(block.site.dtype)
+        state[group] |= {"x": x.astype(dtype), **split(own["xy"], dtype)}
     return state
 
 
-def merged(states: Sequence[State], block: Block) -> State:
-    """What is summed over parts of the data as what is summed over all of them."""
-    parts = [plain(state, block) for state in states]
-    return about_means(mapped(lambda *own: sum(own), *parts), block)
+def merged(states: Sequence[State], block: Block, add: Callable[..., Any] = lambda *own: sum(own)) -> State:
+    """What is summed over parts of the data as what is summed over all of them.
+
+    Args:
+        states: of the parts.
+        block: where they are of.
+        add: gives the sum of one array a part.
+    """
+    own = [{g: {k: np.asarray(v) for k, v in f.items()} for g, f in state.items()} for state in states]
+    means = means_in(mapped(add, *map(counted, own)))
+    return together(means, mapped(add, *(about(means, state, block) for state in own)), block)
 
 
-def together(state: State, block: Block, groups: Sequence[str]) -> Arrays:
+def of_groups(state: State, block: Block, groups: Sequence[str]) -> Arrays:
     """What is summed over several groups of samples as what is summed over one."""
-    total = plain({g: f for g, f in state.items() if g in (INPUT, *groups)}, block)
-    parts = [{"all": total.pop(group)} for group in groups]
-    return about_means(total | mapped(lambda *own: sum(own), *parts), block)["all"]
+    inputs = {INPUT: state[INPUT]} if INPUT in state else {}
+    return merged([{**inputs, "all": state[group]} for group in groups], block)["all"]
 
 
 def mapped(function: Callable[..., Any], *states: Mapping[str, Mapping[str, Any]]) -> State:

@@ -26,9 +26,7 @@ _KIND = "patterns"
 
 @dataclass(frozen=True, eq=False)
 class Patterns:
-    """The patterns of a model's layers, each of the kernel's shape, in the precision that it is summed in.
-
-    That is float32, or float64 of a float64 layer.
+    """The patterns of a model's layers, each of the kernel's shape; float32, or float64 of float64 layers.
 
     Args:
         arrays: by site (path and part, as text), then by pattern type.  Fresh from a fit, they share the

@@ -73,5 +73,8 @@ def load_arrays(path: str | os.PathLike[str], kind: str) -> tuple[Any, dict[str,
             f"{path}: expected {kind} written by innexplain; the file is damaged or something else."
         ) from error
     if found != kind:
-        raise UnreadableFileError(f"{path}: expected {kind}, received {found!r}.")
+        raise UnreadableFileError(
+            f"{path}: expected {kind}, received {found!r}. If another version of innexplain wrote it, it has "
+            "to be made anew."
+        )
     return notes, arrays

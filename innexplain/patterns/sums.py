@@ -21,7 +21,7 @@ from innexplain.graph.inputs import flatten_inputs
 from innexplain.graph.step import Graph, Step
 from innexplain.patterns.blocks import Block
 from innexplain.patterns.gathering import GROUPS, add_inputs, add_neurons, add_weights
-from innexplain.patterns.moments import EVERY, INPUT, about_means, mapped, plain
+from innexplain.patterns.moments import EVERY, INPUT, exact, mapped, merged, split
 from innexplain.patterns.sites import Site
 
 __all__ = ["GROUPS", "Sums"]
@@ -32,7 +32,6 @@ State = dict[str, Arrays]
 
 _BY_NEURON = ("n", "c")
 _BY_WEIGHT = ("x", "xy")
-_SHARED_OUT = ("n", "xy")
 _SAMPLES = "samples"
 
 
@@ -141,8 +140,8 @@ class Sums:
             return mapped(_seen, own)
         local = mapped(self.strategy.experimental_local_results, own)
         count = len(self.strategy.experimental_local_results(self._samples))
-        replicas = [plain(mapped(lambda v, i=i: v[i].numpy(), local), block) for i in range(count)]
-        return about_means(mapped(self._sum_over_replicas, *replicas), block)
+        replicas = [mapped(lambda v, i=i: v[i].numpy(), local) for i in range(count)]
+        return merged(replicas, block, self._sum_over_replicas)
 
     def _sum_over_replicas(self, *own: np.ndarray) -> np.ndarray:
         """The sum of one array a replica, of which these are those of this worker."""
@@ -156,10 +155,9 @@ class Sums:
         """Go on with a block from sums that were read earlier; every replica gets an equal share."""
         count = self.strategy.num_replicas_in_sync
         for group, own in self.variables[block.key].items():
+            values = _share(state[group], count) if count > 1 else state[group]
             for name, variable in own.items():
-                value = np.asarray(state[group][name])
-                value = value / count if name in _SHARED_OUT and count > 1 else value
-                variable.assign(value.astype(variable.dtype.as_numpy_dtype))
+                variable.assign(np.asarray(values[name]).astype(variable.dtype.as_numpy_dtype))
 
     def write_samples(self, samples: int) -> None:
         """Go on counting from a number."""
@@ -198,7 +196,8 @@ class Sums:
                 values.update(zip(step.outputs, outputs, strict=True))
                 for slot in step.outputs:
                     for site, call in calls.get(slot, []):
-                        x, z = site.part.wide(values[call.inputs[0]]), values[call.outputs[0]]
+                        x, z = values[call.inputs[0]], values[call.outputs[0]]
+                        x = ops.cast(x, site.part.layer.compute_dtype)  # as the layer does
                         last = self._add_call(site, [x, z, values[slot], present], last)
 
     def _add_call(self, site: Site, tensors: Sequence[Tensor], last: Tensor) -> Tensor:
@@ -236,6 +235,12 @@ def _variable(shape: tuple[int, ...], dtype: str) -> Any:
         synchronization=tf.VariableSynchronization.ON_READ,
         aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
     )  # fmt: skip
+
+
+def _share(sums: Arrays, count: int) -> Arrays:
+    """An equal share of the sums of a group: means stay what they are."""
+    found = {**sums, "n": np.asarray(sums["n"]) / count}
+    return {**found, **split(exact(sums) / count, np.asarray(sums["xy"]).dtype)} if "xy" in sums else found
 
 
 def _seen(variable: Any) -> Any:

@@ -56,6 +56,7 @@ def fits(strategy):
         first = PatternComputer(model, list(PATTERN_TYPES)).partial_fit(data()[:20])
         resumed = PatternComputer(model, list(PATTERN_TYPES)).merge(first).partial_fit(data()[20:])
         found.update({f"rare {m}": np.array(in_parts(*of_rare_neurons(), m)) for m in ("conditional", "all")})
+        found["far"] = np.array(in_parts(*of_neurons_far_from_zero()))
         found["refused"] = np.array([refuses(data() * np.nan), refuses(data()[..., :1])])
         found["reductions"] = np.array(reductions(strategy))
         patterns = resumed.finalize()
@@ -85,6 +86,15 @@ def of_rare_neurons():
     x[np.r_[1:10, 10:30], 1] += (np.maximum(z, 0) + 0.5)[np.r_[1:10, 10:30]]
     x[np.r_[0, 30:40], 1] -= (np.maximum(-z, 0) + 0.5)[np.r_[0, 30:40]]
     dense.set_weights([w, np.zeros(1)])
+    return model, x
+
+
+def of_neurons_far_from_zero():
+    """Inputs and outputs whose spread is a millionth of their mean."""
+    x = 1e5 + 0.1 * np.random.default_rng(0).normal(size=(40, 3))
+    dense = keras.layers.Dense(1, dtype="float64")
+    model = keras.Sequential([keras.Input((3,), dtype="float64"), dense])
+    dense.set_weights([np.array([[1.0], [-0.5], [0.5]]), np.zeros(1)])
     return model, x
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from innexplain.patterns import PATTERN_TYPES, PatternComputer
 from tests.conftest import CHECKOUT
-from tests.patterns.distributed import data, in_parts, network, of_rare_neurons
+from tests.patterns.distributed import data, in_parts, network, of_neurons_far_from_zero, of_rare_neurons
 
 
 def start(kind, path, config=None):
@@ -51,6 +51,7 @@ def check(path):
         for mean_y in ("conditional", "all"):
             expected = np.array(in_parts(*of_rare_neurons(), mean_y))
             np.testing.assert_allclose(found[f"rare {mean_y}"], expected, atol=1e-5)
+        np.testing.assert_allclose(found["far"], in_parts(*of_neurons_far_from_zero()), atol=1e-8)
         assert found["refused"].all()
         # None while batches come; then one of each sum: two by channel and four a group of two layers,
         # and how many samples there are.

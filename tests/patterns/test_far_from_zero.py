@@ -6,6 +6,8 @@ are summed.  What is found is then the doing of the fit alone.
 
 from __future__ import annotations
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -204,6 +206,22 @@ def test_merged_parts(mean_y, precision, tmp_path):
     path = last.partial_fit(x[80:]).save(tmp_path / "sums")
     merged = first.partial_fit(x[:80]).merge(read.load(path)).merge(none)
     check(merged.finalize(), layer, dense_neurons(layer, x), outputs, mean_y)
+
+
+@pytest.mark.parametrize("mean_y", ["conditional", "all"])
+def test_parts_very_far_from_zero(mean_y):
+    """Outputs are as far, there is no bias; the linear pattern is made of two groups, or of merged parts."""
+    x = far_off((4,), 1e5, 0.1, n=200).astype("float64")
+    layer = layers.Dense(2, dtype="float64")
+    model = one_layer(layer, x, "float64")
+    w = np.array([[1, 0.5, 0.5, -0.5], [1, -2, 0.5, 0.5]]).T
+    layer.set_weights([w, np.zeros(2)])
+    groups, first, last = (PatternComputer(model, t, mean_y) for t in (ALL, "linear", "linear"))
+    whole = groups.fit(x, progress=False)
+    merged = first.partial_fit(x[:90]).merge(last.partial_fit(x[90:])).finalize()
+    for j, found in itertools.product(range(2), (whole, merged)):
+        expected = pattern(x - x.mean(axis=0), (x - x.mean(axis=0)) @ w[:, j], x @ w[:, j], w[:, j], "linear")
+        close(found.get(layer, "linear")[:, j], expected, 1e-8)
 
 
 def clusters(apart):
