@@ -38,7 +38,7 @@ def add_inputs(site: Site, state: dict[str, Any], x: Tensor, present: Tensor) ->
     """
     centre = site.inputs
     if centre is None:
-        return (tf.zeros((), x.dtype),) * 4
+        return (tf.zeros((), site.dtype),) * 4
     m, old = centre.mean(x, present), tf.identity(state["c"])
     wide, more = ops.cast(m, "float64") * centre.places(x), ops.cast(ops.sum(present), "float64")
     n = state["n"] + more
@@ -46,8 +46,8 @@ def add_inputs(site: Site, state: dict[str, Any], x: Tensor, present: Tensor) ->
     with tf.control_dependencies([old]):
         state["n"].assign(n)
         state["c"].assign(new)
-    differences = (ops.cast(v, x.dtype) for v in (old - wide, wide - new, old - new))
-    return m, *(centre.along_kernel(v, len(site.kernel_shape)) for v in differences)
+    differences = (ops.cast(v, site.dtype) for v in (old - wide, wide - new, old - new))
+    return ops.cast(m, site.dtype), *(centre.along_kernel(v, len(site.kernel_shape)) for v in differences)
 
 
 def add_neurons(own: Own, tensors: Sequence[Tensor], group: str) -> tuple[Tensor, Tensor]:
@@ -63,11 +63,13 @@ def add_neurons(own: Own, tensors: Sequence[Tensor], group: str) -> tuple[Tensor
         by, what the precision of the first leaves out of the mean, the samples' share, that of the batch, and
         1 by the number of all; these (count, 5) are in the precision of the sums.
     """
-    neurons, dtype = own[0][0].site.neurons, tensors[1].dtype
+    site = own[0][0].site
+    neurons = site.neurons
     n, old = (tf.concat([state[k] for _, state in own], 0) for k in ("n", "c"))
 
     def sums_about(c: Tensor) -> list[Tensor]:
         def of_part(_x: Tensor, z: Tensor, gate: Tensor, present: Tensor) -> list[Tensor]:
+            z = ops.cast(z, site.dtype)
             found = _values(group, z, gate, present, z - neurons.along_output(c, len(z.shape)))
             return [ops.cast(neurons.sum_positions(v), "float64") for v in found]
 
@@ -79,16 +81,16 @@ def add_neurons(own: Own, tensors: Sequence[Tensor], group: str) -> tuple[Tensor
         wide = ops.cast(c, "float64")
         return wide + tf.math.divide_no_nan(n * (old - wide) + y, n + more)
 
-    start = ops.cast(old, dtype)
+    start = ops.cast(old, site.dtype)
     y, more = sums_about(start)
-    near = ops.cast(mean_from(start, y), dtype)
+    near = ops.cast(mean_from(start, y), site.dtype)
     c = mean_from(near, sums_about(near)[0])  # of small numbers, and so exact
     for block, state in own:
         state["n"].assign(block.of_neurons(n + more))
         state["c"].assign(block.of_neurons(c))
     each = tf.math.divide_no_nan(tf.ones_like(n), n + more)
     columns = [n * (old - c), c - tf.cast(near, "float64"), n * each, more * each, each]
-    return near, tf.cast(tf.stack(columns, axis=1), own[0][0].site.dtype)
+    return near, tf.cast(tf.stack(columns, axis=1), site.dtype)
 
 
 def add_weights(
@@ -107,6 +109,7 @@ def add_weights(
     neurons, last = site.neurons, columns
 
     def values(x: Tensor, z: Tensor, gate: Tensor, present: Tensor) -> list[Tensor]:
+        x, z = (ops.cast(t, site.dtype) for t in (x, z))  # of some samples at a time
         about = z - neurons.along_output(c, len(z.shape))
         x = x if site.inputs is None else site.inputs.centred(x, inputs[0])
         return [x, *_values(group, z, gate, present, about)]

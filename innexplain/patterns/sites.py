@@ -27,7 +27,7 @@ __all__ = ["PRECISIONS", "Site", "find_sites", "fingerprints", "site_key"]
 
 #: How many digits sums by weight have: float32 and what it leaves out, where that is enough; or float64.
 PRECISIONS = ("compensated", "float64")
-#: Up to how many weights a layer is summed in float64 if that takes neither time nor much memory.
+#: Up to how many weights a layer that reads rows, or the data themselves, is summed in float64.
 _FEW_WEIGHTS = 2**20
 
 
@@ -62,6 +62,10 @@ class Site:
     def layer_dtype(self) -> str:
         """The precision of the layer itself, and of its patterns."""
         return accumulation_dtype(self.part.layer.compute_dtype)
+
+    def seen(self, x: Any) -> Any:
+        """An input with the digits that the layer multiplies, in float32 at least."""
+        return self.part.wide(keras.ops.cast(x, self.part.layer.compute_dtype))
 
     @property
     def kernel_shape(self) -> tuple[int, ...]:
@@ -108,14 +112,14 @@ def _needs_digits(steps: Sequence[Step], graph: Graph) -> bool:
     """Whether float32 about the mean of each channel may be too little for the sums by weight.
 
     The calls of a shared layer may have means of their own, and transposed convolutions see zeros between
-    inputs that do not move with the mean.  Inputs in clusters have no mean that suits them either: small
-    layers that see one row a sample are on the safe side at next to no cost.
+    inputs that do not move with the mean.  Inputs in clusters have no mean that suits them either: it costs
+    little to be on the safe side where a layer reads the data themselves, or one row a sample.
     """
     part = _linear(steps[0])
     value = graph.values.get(steps[0].inputs[0])
     is_row = value is not None and len(value.shape) == 2
     is_small = prod(getattr(part.layer, part.kernel_name).shape) <= _FEW_WEIGHTS
-    return len(steps) > 1 or inputs_of(part) is None or (is_row and is_small)
+    return len(steps) > 1 or inputs_of(part) is None or (is_small and (is_row or steps[0].facts.first))
 
 
 def _linear(step: Step) -> LinearPart:

@@ -196,15 +196,13 @@ class Sums:
                 values.update(zip(step.outputs, outputs, strict=True))
                 for slot in step.outputs:
                     for site, call in calls.get(slot, []):
-                        x, z = values[call.inputs[0]], values[call.outputs[0]]
-                        x = ops.cast(x, site.part.layer.compute_dtype)  # as the layer does
+                        x, z = site.seen(values[call.inputs[0]]), values[call.outputs[0]]
                         last = self._add_call(site, [x, z, values[slot], present], last)
 
     def _add_call(self, site: Site, tensors: Sequence[Tensor], last: Tensor) -> Tensor:
         """Add what one call gives; returns something that is there when all is done."""
         blocks = self.blocks_of(site)
         with tf.control_dependencies([last]):
-            tensors = [*(ops.cast(t, site.dtype) for t in tensors[:-1]), tensors[-1]]
             inputs = add_inputs(site, self._inputs[site.key].get(INPUT, {}), tensors[0], tensors[-1])
         for group in (*self.groups, *((EVERY,) if self.every else ())):
             own = [(block, self.variables[block.key][group]) for block in blocks]

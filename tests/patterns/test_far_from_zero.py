@@ -224,46 +224,6 @@ def test_parts_very_far_from_zero(mean_y):
         close(found.get(layer, "linear")[:, j], expected, 1e-8)
 
 
-def clusters(apart):
-    """Two kinds of inputs, one of which alone makes a neuron fire: the mean of a batch fits neither."""
-    x = far_off((9, 6), 0, 1, n=200)
-    x += apart * (np.random.default_rng(0).random((200, 9, 1)) < 0.5)
-    return x, np.array([[1, 0.5, 0.5, -1, 0.5, 1], [1, 1, 1, 1, 1, 1]], "float32").T
-
-
-@pytest.mark.parametrize("batch_size", [1, 64])
-@pytest.mark.parametrize(
-    ("precision", "mean_y", "apart", "within"),
-    [
-        ("compensated", "conditional", 100, 1e-5),
-        ("compensated", "all", 10, 3e-5),
-        ("float64", "conditional", 4000, 3e-6),
-        (None, "all", 4000, 3e-6),
-    ],
-)
-def test_clusters(precision, mean_y, apart, within, batch_size):
-    x, kernel = clusters(apart)
-    layer = layers.Conv1D(2, 1)
-    model = one_layer(layer, x)
-    layer.set_weights([kernel[None], -apart / 2 * kernel.sum(axis=0)])
-    outputs = by_neuron(model.predict(x, verbose=0))
-    computer = PatternComputer(model, ALL, mean_y, precision=precision)
-    patterns = computer.fit(x, progress=False, batch_size=batch_size)
-    check(patterns, layer, conv_neurons(layer, x), outputs, mean_y, within)
-
-
-def test_clusters_in_small_dense_layers(monkeypatch):
-    """Sums are float64 there, unless a layer sees many rows a sample."""
-    monkeypatch.undo()
-    x, kernel = clusters(4000)
-    layer = layers.Dense(2)
-    model = one_layer(layer, x[:, 0])
-    layer.set_weights([kernel, -2000 * kernel.sum(axis=0)])
-    outputs = model.predict(x[:, 0], verbose=0)
-    patterns = PatternComputer(model, ALL).fit(x[:, 0], progress=False, batch_size=64)
-    check(patterns, layer, dense_neurons(layer, x[:, 0]), outputs)
-
-
 @pytest.mark.parametrize("mean_y", ["conditional", "all"])
 @pytest.mark.parametrize("batch_size", [1, 64])
 def test_whole_numbers(mean_y, batch_size):

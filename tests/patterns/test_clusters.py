@@ -1,0 +1,69 @@
+"""Inputs in clusters, which no mean suits, and which layers are summed in float64 for their sake."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from innexplain.patterns import PatternComputer, sites
+from tests.patterns.naive import conv_neurons
+from tests.patterns.test_far_from_zero import ALL, by_neuron, check, far_off
+from tests.patterns.test_layers import one_layer
+
+
+def clusters(apart):
+    """Two kinds of inputs, one of which alone makes a neuron fire: the mean of a batch fits neither."""
+    x = far_off((9, 6), 0, 1, n=200)
+    x += apart * (np.random.default_rng(0).random((200, 9, 1)) < 0.5)
+    return x, np.array([[1, 0.5, 0.5, -1, 0.5, 1], [1, 1, 1, 1, 1, 1]], "float32").T
+
+
+@pytest.mark.usefixtures("no_layer_is_small")
+@pytest.mark.parametrize("batch_size", [1, 64])
+@pytest.mark.parametrize(
+    ("precision", "mean_y", "apart", "within"),
+    [
+        ("compensated", "conditional", 100, 1e-5),
+        ("compensated", "all", 10, 3e-5),
+        ("float64", "conditional", 4000, 3e-6),
+        (None, "all", 4000, 3e-6),
+    ],
+)
+def test_clusters(precision, mean_y, apart, within, batch_size):
+    x, kernel = clusters(apart)
+    layer = layers.Conv1D(2, 1)
+    model = one_layer(layer, x)
+    layer.set_weights([kernel[None], -apart / 2 * kernel.sum(axis=0)])
+    outputs = by_neuron(model.predict(x, verbose=0))
+    computer = PatternComputer(model, ALL, mean_y, precision=precision)
+    patterns = computer.fit(x, progress=False, batch_size=batch_size)
+    check(patterns, layer, conv_neurons(layer, x), outputs, mean_y, within)
+
+
+@pytest.mark.parametrize("make", [lambda: layers.Dense(2), lambda: layers.Conv1D(2, 1)])
+def test_clusters_in_data(make):
+    """Layers that read the data themselves are summed in float64."""
+    x, kernel = clusters(4000)
+    layer = make()
+    model = one_layer(layer, x)
+    layer.set_weights([kernel.reshape(layer.kernel.shape), -2000 * kernel.sum(axis=0)])
+    outputs = by_neuron(model.predict(x, verbose=0))
+    patterns = PatternComputer(model, ALL).fit(x, progress=False, batch_size=64)
+    fields = x.reshape(-1, 6).astype("float64")
+    check(patterns, layer, [((..., j), kernel[:, j].astype("float64"), fields) for j in range(2)], outputs)
+
+
+def test_which_layers_are_summed_in_float64(monkeypatch):
+    twice, inputs = layers.Conv2D(4, 3, padding="same", name="shared"), keras.Input((8, 8, 4))
+    y = layers.Conv2D(4, 3, name="first")(layers.Rescaling(0.1)(inputs))
+    y = layers.Conv2D(4, 3, name="second")(y)
+    y = layers.Conv2DTranspose(4, 2, strides=2, name="transposed")(twice(twice(y)))
+    y = layers.Dense(3, name="row")(layers.Flatten()(layers.Dense(2, name="places")(y)))
+    model = keras.Model(inputs, y)
+    precise = [s.key for s in PatternComputer(model).sites if s.dtype == "float64"]
+    assert precise == ["first", "shared", "transposed", "row"]
+    monkeypatch.setattr(sites, "_FEW_WEIGHTS", 0)
+    assert [s.key for s in PatternComputer(model).sites if s.precise] == ["shared", "transposed"]
+    assert all(s.precise for s in PatternComputer(model, mean_y="all").sites)
