@@ -160,11 +160,11 @@ def _same_axis(norm: Step, part: LinearPart) -> bool:
 
 
 def _padded(part: LinearPart, padding: keras.layers.Layer) -> LinearPart:
-    own = part.pad
+    own, pad = part.pad, padding.call  # called as a layer, it would round x to its own precision
     return replace(
         part,
-        apply=lambda x, kernel: part.apply(padding(x), kernel),
-        pad=padding if own is None else lambda x: own(padding(x)),
+        apply=lambda x, kernel: part.apply(pad(x), kernel),
+        pad=pad if own is None else lambda x: own(pad(x)),
     )
 
 

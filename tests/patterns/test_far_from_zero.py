@@ -133,7 +133,8 @@ def test_images_of_any_size(padding):
     check(patterns, layer, conv_neurons(layer, x), outputs)
 
 
-def test_padding_ahead():
+@pytest.mark.parametrize("precision", sites.PRECISIONS)
+def test_padding_ahead(precision):
     """Zeros that a layer of their own pads belong to the convolution."""
     x = far_off((6, 7, 2), 100, 0.1)
     own, same = (layers.Conv2D(3, 3, padding=p) for p in ("valid", "same"))
@@ -141,7 +142,7 @@ def test_padding_ahead():
     outputs = halved(model, own, x)
     same.build((None, *x.shape[1:]))
     same.set_weights(own.get_weights())
-    patterns = PatternComputer(model, ALL).fit(x, progress=False, batch_size=11)
+    patterns = PatternComputer(model, ALL, precision=precision).fit(x, progress=False, batch_size=11)
     check(patterns, own, conv_neurons(same, x), outputs)
 
 
