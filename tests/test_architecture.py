@@ -40,7 +40,9 @@ TENSORFLOW_IN = (
     "numerics.py",
     "backward/",
     "graph/inputs.py",
+    "patterns/digits.py",
     "patterns/gathering.py",
+    "patterns/parts.py",
     "patterns/sums.py",
     "cli/",
 )

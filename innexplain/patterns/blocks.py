@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
-from innexplain.numerics import vjp
+from keras import ops
+
+from innexplain.numerics import late, vjp
 from innexplain.patterns.neurons import Neurons
 from innexplain.patterns.sites import Site
 
@@ -17,7 +19,11 @@ Tensor = Any
 
 #: How many weights a block has at most, if its kernel can be split.  Files of sums hold blocks: whoever
 #: changes this has to name their kind anew.
-MOST_WEIGHTS = 2**22
+MOST_WEIGHTS = 2**24
+#: To how many weights a batch is added at a time, if a row of the kernel has no more.
+_WEIGHTS_AT_A_TIME = 2**18
+#: Up to how many neurons patches are cut out once for several sums.
+_FEW_NEURONS = 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +50,14 @@ class Block:
             shape[axis] = length
         return tuple(shape)
 
+    @property
+    def rows_at_a_time(self) -> int:
+        """To how many rows of the kernel, along its first axis, a batch is added at once."""
+        length = self.shape[0]
+        if 0 in self.neurons.kernel_axes or prod(self.shape) <= _WEIGHTS_AT_A_TIME:
+            return length
+        return max(_WEIGHTS_AT_A_TIME * length // prod(self.shape), 1)
+
     def of_kernel(self, kernel: Any) -> Any:
         """This part of an array of the kernel's shape."""
         return kernel if self.place is None else _along(kernel, self.neurons.kernel_axes[0], self.place)
@@ -59,19 +73,38 @@ class Block:
         each = prod(self.neurons.shape[1:])
         return values[self.place.start * each : self.place.stop * each]
 
-    def sum_fields(self, x: Tensor, v: Tensor) -> Tensor:
+    def sum_fields(self, x: Tensor, *outputs: Tensor, rows: Tensor | None = None) -> list[Tensor]:
         """`sum_n field_n v_n` over samples and positions n: what each weight sees, times v of its neuron.
 
         It is the gradient of `<f(x, K), v>` with respect to the kernel K, for any linear map f.
 
         Args:
-            x: the input; of a site whose input is centred, what `Inputs.centred` gives.
-            v: numbers by output of the block.
+            x: the input; of a site whose input is centred, with its padding.
+            outputs: numbers v by output of the block, once or several times.
+            rows: how many channels x has, if not all that number the rows of the kernel.
+
+        Returns:
+            One sum each, in the shape of the block.
         """
+        shape = list(self.shape) if rows is None else [rows, *self.shape[1:]]
+        axis = self.neurons.kernel_axes[0] if self.neurons.kernel_axes else None
+        if axis is None or self.neurons.count > _FEW_NEURONS or not _are_apart(self.site):
+            sums: list[Tensor] = []
+            for v in outputs:
+                sums.append(self._gradient(x, late(v, sums[-1]) if sums else v, shape))
+            return sums
+        # Side by side, as if they were more neurons: a convolution cuts out patches once for all.
+        z_axis = self.neurons.z_axes[0]
+        shape[axis] *= len(outputs)
+        joined = self._gradient(x, ops.concatenate(outputs, axis=z_axis), shape)
+        return ops.split(joined, len(outputs), axis=axis)
+
+    def _gradient(self, x: Tensor, v: Tensor, shape: Sequence[int]) -> Tensor:
         part = self.site.part
         f = part.unpadded if self.site.inputs and part.unpadded else part.apply
-        # The weights themselves do not matter and are not read; zeros would be kept as constants.
-        _, pull = vjp(lambda kernel: [f(x, kernel)], self.of_kernel(part.kernel(x.dtype)))
+        # The weights themselves do not matter; zeros would be kept as constants.
+        anywhere = ops.broadcast_to(ops.cast(ops.shape(x)[0], x.dtype), shape)
+        _, pull = vjp(lambda kernel: [f(x, kernel)], anywhere)
         return pull([v])[0]
 
 

@@ -57,7 +57,7 @@ class Inputs:
         """
         present = ops.cast(present, x.dtype)
         m = ops.matmul(present[None], self._by_channel(x))[0] / ops.maximum(ops.sum(present), 1)
-        return _rounded(m, self._by_channel(abs(self._less(x[:1], m)))[0])
+        return _rounded(m, self._by_channel(abs(self.less(x[:1], m)))[0])
 
     def _by_channel(self, x: Tensor) -> Tensor:
         """The mean of every sample over places, (samples, count)."""
@@ -77,11 +77,8 @@ class Inputs:
         lengths = [ops.shape(x)[a] for a in self.summed]
         return ops.cast(ops.prod(ops.stack([1, *lengths])), "float64")
 
-    def centred(self, x: Tensor, m: Tensor) -> Tensor:
-        """The input, its padding included, less numbers (count,); to be given to `part.unpadded`."""
-        return self._less(x if self.part.pad is None else self.part.pad(x), m)
-
-    def _less(self, x: Tensor, m: Tensor) -> Tensor:
+    def less(self, x: Tensor, m: Tensor) -> Tensor:
+        """The input less a number a channel, (count,)."""
         return x - placed(m, self.shape, self.x_axes, len(x.shape))
 
     def along_kernel(self, m: Any, rank: int) -> Any:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import reduce
-from math import prod
 from typing import Any
 
 import tensorflow as tf
 from keras import ops
 
 from innexplain.numerics import late
+from innexplain.patterns import digits
 from innexplain.patterns.blocks import Block
-from innexplain.patterns.moments import unit_of
+from innexplain.patterns.neurons import Neurons
+from innexplain.patterns.parts import Call, in_parts, is_row
 from innexplain.patterns.sites import Site
 
 __all__ = ["GROUPS", "add_inputs", "add_neurons", "add_weights"]
@@ -22,13 +22,11 @@ Own = Sequence[tuple[Block, dict[str, Any]]]
 
 #: Which outputs of a neuron count: the positive ones, the others, all.
 GROUPS = ("positive", "negative", "all")
-#: Up to how many values a sample all samples of a batch are taken at once, and how many values else.
-_FEW_VALUES, _MOST_VALUES = 2**19, 2**22
-#: Over how many positions products are summed at once: over more, sums in float32 lose digits.
-_MOST_POSITIONS = 2**12
+#: What sums by weight are called, as far as they are there.
+BY_WEIGHT = ("xy", "x", "low")
 
 
-def add_inputs(site: Site, state: dict[str, Any], x: Tensor, present: Tensor) -> Sequence[Tensor]:
+def add_inputs(site: Site, state: dict[str, Any], call: Call) -> Sequence[Tensor]:
     """Add a batch to the mean of what weights see, by channel; nothing happens where inputs are not centred.
 
     Returns:
@@ -38,186 +36,159 @@ def add_inputs(site: Site, state: dict[str, Any], x: Tensor, present: Tensor) ->
     """
     centre = site.inputs
     if centre is None:
-        return (tf.zeros((), site.dtype),) * 4
-    m, old = centre.mean(x, present), tf.identity(state["c"])
-    wide, more = ops.cast(m, "float64") * centre.places(x), ops.cast(ops.sum(present), "float64")
+        return (tf.zeros((), "float64"),) * 4
+    m = ops.cast(centre.mean(call.x, call.present), "float64")
+    old, seen, more = tf.identity(state["c"]), m * centre.places(call.x), _count(call)
     n = state["n"] + more
-    new = old + (wide - old) * tf.math.divide_no_nan(more, n)
+    new = old + (seen - old) * tf.math.divide_no_nan(more, n)
     with tf.control_dependencies([old]):
         state["n"].assign(n)
         state["c"].assign(new)
-    differences = (ops.cast(v, site.dtype) for v in (old - wide, wide - new, old - new))
-    return ops.cast(m, site.dtype), *(centre.along_kernel(v, len(site.kernel_shape)) for v in differences)
+    rank = len(site.kernel_shape)
+    return m, *(centre.along_kernel(v, rank) for v in (old - seen, seen - new, old - new))
 
 
-def add_neurons(own: Own, tensors: Sequence[Tensor], group: str) -> tuple[Tensor, Tensor]:
+def _count(call: Call) -> Tensor:
+    return ops.cast(ops.sum(call.present), "float64")
+
+
+def add_neurons(own: Own, call: Call, group: str) -> tuple[Tensor, Tensor]:
     """Add a batch to the sums by neuron.
 
     Args:
         own: the blocks of a site, each with the variables of the group.
-        tensors: input, output, gate, and 1 for every sample that is there.
+        call: what the site reads and gives in the batch.
         group: one of `GROUPS`, or `moments.EVERY`.
 
     Returns:
         The mean output, (count,), and in columns what the sums by weight need: what the samples so far move
-        by, what the precision of the first leaves out of the mean, the samples' share, that of the batch, and
-        1 by the number of all; these (count, 5) are in the precision of the sums.
+        by, their share, that of the batch, and 1 by the number of all, (count, 4).
     """
     site = own[0][0].site
     neurons = site.neurons
     n, old = (tf.concat([state[k] for _, state in own], 0) for k in ("n", "c"))
 
-    def sums_about(c: Tensor) -> list[Tensor]:
-        def of_part(_x: Tensor, z: Tensor, gate: Tensor, present: Tensor) -> list[Tensor]:
-            z = ops.cast(z, site.dtype)
-            found = _values(group, z, gate, present, z - neurons.along_output(c, len(z.shape)))
-            return [ops.cast(neurons.sum_positions(v), "float64") for v in found]
+    def of_part(part: Call) -> list[Tensor]:
+        return [neurons.sum_positions(v) for v in _outputs(group, neurons, part, old)]
 
-        if _are_few(tensors):
-            return of_part(*tensors)
-        return _in_parts(of_part, tensors, neurons.count, (neurons.count,), "float64")
-
-    def mean_from(c: Tensor, y: Tensor) -> Tensor:
-        wide = ops.cast(c, "float64")
-        return wide + tf.math.divide_no_nan(n * (old - wide) + y, n + more)
-
-    start = ops.cast(old, site.dtype)
-    y, more = sums_about(start)
-    near = ops.cast(mean_from(start, y), site.dtype)
-    c = mean_from(near, sums_about(near)[0])  # of small numbers, and so exact
+    y, more = in_parts(of_part, own[0][0], call, [(neurons.count,)] * 2, "float64")
+    c = old + tf.math.divide_no_nan(y, n + more)
     for block, state in own:
         state["n"].assign(block.of_neurons(n + more))
         state["c"].assign(block.of_neurons(c))
     each = tf.math.divide_no_nan(tf.ones_like(n), n + more)
-    columns = [n * (old - c), c - tf.cast(near, "float64"), n * each, more * each, each]
-    return near, tf.cast(tf.stack(columns, axis=1), site.dtype)
+    return c, tf.stack([n * (old - c), n * each, more * each, each], axis=1)
 
 
 def add_weights(
-    own: Own, tensors: Sequence[Tensor], group: str, inputs: Sequence[Tensor], outputs: tuple[Tensor, Tensor]
+    own: Own, call: Call, group: str, inputs: Sequence[Tensor], outputs: tuple[Tensor, Tensor]
 ) -> Tensor:
     """Add a batch to the sums by weight.
 
     Args:
-        own, tensors, group: as in `add_neurons`.
+        own, call, group: as in `add_neurons`.
         inputs, outputs: what `add_inputs` and `add_neurons` gave.
 
     Returns:
         Something that is there when all is done.
     """
-    site, (c, columns) = own[0][0].site, outputs
-    neurons, last = site.neurons, columns
-
-    def values(x: Tensor, z: Tensor, gate: Tensor, present: Tensor) -> list[Tensor]:
-        x, z = (ops.cast(t, site.dtype) for t in (x, z))  # of some samples at a time
-        about = z - neurons.along_output(c, len(z.shape))
-        x = x if site.inputs is None else site.inputs.centred(x, inputs[0])
-        return [x, *_values(group, z, gate, present, about)]
-
-    few = _have_no_places(tensors)
-    tensors = values(*tensors) if few else tensors
+    last = outputs[1]
     for block, state in own:
+        held = {name: state[name] for name in BY_WEIGHT if name in state}
+        mine = [block.of_neurons(v) for v in outputs]
         with tf.control_dependencies([last]):
-
-            def of_part(*part: Tensor, block: Block = block) -> list[Tensor]:
-                x, v, ones = part if few else values(*part)
-                products = block.sum_fields(x, block.of_output(v))
-                return [products, block.sum_fields(x, late(block.of_output(ones), products))]
-
-            found = (
-                of_part(*tensors)
-                if few
-                else _in_parts(of_part, tensors, neurons.count, block.shape, block.site.dtype)
-            )
-            last = _add_block(block, state, found, inputs[1:], block.of_neurons(columns))
+            z = block.of_output(call.z)
+            gate = z if call.gate is call.z else block.of_output(call.gate)
+            part = Call(call.x, z, gate, call.present)
+            found = _found(block, part, group, inputs[0], mine[0])
+            done = _add_block(block, held, found, inputs[1:], mine[1])
+        with tf.control_dependencies(done):
+            last = tf.identity(outputs[1])
     return last
 
 
+def _found(block: Block, call: Call, group: str, m: Tensor, c: Tensor) -> Callable[[slice], list[Tensor]]:
+    """What some rows of a block see in a batch, less its mean, times the outputs of a group, and times 1."""
+    site = block.site
+    if is_row(call) and site.inputs is not None and 0 in site.inputs.kernel_axes:
+        x, values = site.inputs.less(_wide(call.x), m), _outputs(group, block.neurons, call, c)
+        return lambda rows: block.sum_fields(x[:, rows], *values, rows=rows.stop - rows.start)
+    dtype = "float64" if is_row(call) else site.dtype
+
+    def of_part(part: Call) -> list[Tensor]:
+        x = _wide(part.x) if site.inputs is None else site.inputs.less(_wide(part.x), m)
+        values = _outputs(group, block.neurons, part, c)
+        return block.sum_fields(*(ops.cast(v, dtype) for v in (x, *values)))
+
+    whole = in_parts(of_part, block, call, [block.shape] * 2, dtype)
+    return lambda rows: [_wide(v[rows]) for v in whole]
+
+
 def _add_block(
-    block: Block, state: dict[str, Any], found: Sequence[Tensor], inputs: Sequence[Tensor], columns: Tensor
-) -> Tensor:
-    """Add what a batch gives, which is about its own mean input, while sums are about that of all batches."""
-    (products, fields), (earlier, later, drift) = found, inputs
-    rank = len(block.shape)
-    moved, left, kept, share, each = (
-        block.neurons.along_kernel(v, rank) for v in tf.unstack(columns, axis=1)
+    block: Block,
+    state: dict[str, Any],
+    found: Callable[[slice], list[Tensor]],
+    inputs: Sequence[Tensor],
+    columns: Tensor,
+) -> list[Any]:
+    """Add a batch to the sums of a block, of some rows at a time: of large kernels, less is held at once."""
+    length, size = block.shape[0], block.rows_at_a_time
+
+    def body(start: Tensor) -> list[Tensor]:
+        own = slice(start, tf.minimum(start + size, length))
+        rows = tf.range(own.start, own.stop)
+        held = {k: _of_rows(v, rows) for k, v in state.items()}
+        along = [v[own] if len(v.shape) and v.shape[0] == length else v for v in inputs]
+        more = _moved(held, found(own), along, columns, block)
+        with tf.control_dependencies(list(more.values())):
+            done = [_add_to_rows(state[name], rows, v) for name, v in more.items()]
+        with tf.control_dependencies(done):
+            return [own.stop]
+
+    if size < length:
+        return tf.while_loop(lambda start: start < length, body, [0], parallel_iterations=1)
+    held = {k: tf.convert_to_tensor(v) for k, v in state.items()}
+    more = _moved(held, found(slice(0, length)), inputs, columns, block)
+    with tf.control_dependencies(list(more.values())):
+        # In place: new variables would be strewn over the memory that activations need.
+        return [state[name].assign_add(v, read_value=False) for name, v in more.items()]
+
+
+def _wide(x: Tensor) -> Tensor:
+    return ops.cast(x, "float64")
+
+
+def _of_rows(variable: Any, rows: Tensor) -> Tensor:
+    return tf.raw_ops.ResourceGather(resource=variable.handle, indices=rows, dtype=variable.dtype)
+
+
+def _add_to_rows(variable: Any, rows: Tensor, value: Tensor) -> Any:
+    return tf.raw_ops.ResourceScatterAdd(resource=variable.handle, indices=rows, updates=value)
+
+
+def _moved(
+    state: dict[str, Tensor], found: Sequence[Tensor], inputs: Sequence[Tensor], columns: Tensor, block: Block
+) -> dict[str, Tensor]:
+    """What a batch adds to sums by weight: it is about its own mean input, they about that of all batches."""
+    (products, fields), (earlier, later, drift), rank = found, inputs, len(block.shape)
+    moved, kept, share, each = (block.neurons.along_kernel(v, rank) for v in tf.unstack(columns, axis=1))
+    return digits.added(
+        state,
+        xy=lambda: products + (digits.mean(state) + earlier) * moved,
+        x=lambda: fields * each + drift * kept + (later - digits.mean(state)) * share,
     )
-    mean = tf.convert_to_tensor(state["x"])
-    products = products - fields * left + (mean + earlier) * moved
-    # One after the other, so that fewer arrays of the kernel's size are held at a time.
-    with tf.control_dependencies(_add_exactly(state["xy"], state["low"], products)):
-        mean = tf.convert_to_tensor(state["x"])
-        change = fields * each + drift * kept + (later - mean) * share
-    with tf.control_dependencies([change]):
-        done = [state["x"].assign_add(change, read_value=False)]
-    with tf.control_dependencies(done):
-        return tf.identity(share)
 
 
-def _add_exactly(total: Any, low: Any, value: Tensor) -> list[Any]:
-    """`total (1 + unit low) += value`, with what a number of that precision leaves out (Knuth's two-sum)."""
-    old, old_low = tf.convert_to_tensor(total), tf.convert_to_tensor(low)
-    unit = unit_of(old.dtype.as_numpy_dtype)
-    value = value + tf.cast(old_low, old.dtype) * (old * unit)
-    new = old + value
-    taken = new - old
-    left = (old - (new - taken)) + (value - taken)
-    parts = tf.math.divide_no_nan(left, new * unit)
-    new_low = tf.cast(tf.clip_by_value(tf.round(parts), -127, 127), old_low.dtype)
-    # Added in place: new variables would be strewn over the memory that activations need.
-    with tf.control_dependencies([new_low]):
-        return [
-            total.assign_add(value, read_value=False),
-            low.assign_add(new_low - old_low, read_value=False),
-        ]
-
-
-def _values(group: str, z: Tensor, gate: Tensor, present: Tensor, v: Tensor) -> list[Tensor]:
-    """What v is, and 1, for the outputs of a group, and 0 for the others and those of padded samples."""
-    here = tf.reshape(present > 0, (-1, *[1] * (len(z.shape) - 1)))
+def _outputs(group: str, neurons: Neurons, part: Call, c: Tensor) -> list[Tensor]:
+    """How much more than c the outputs of a group are, and 1; 0 for others and those of padded samples."""
+    rank = len(part.z.shape)
+    here = tf.reshape(part.present > 0, (-1, *[1] * (rank - 1)))
     if group == "positive":
-        here &= gate > 0
+        here &= part.gate > 0
     elif group == "negative":
-        here &= gate <= 0
+        here &= part.gate <= 0
     else:
-        here &= tf.ones_like(gate, tf.bool)
-    return [tf.where(here, v, tf.zeros((), z.dtype)), late(ops.cast(here, z.dtype), v)]
-
-
-def _are_few(tensors: Sequence[Tensor]) -> bool:
-    """Whether samples are known to be so small that all of a batch can be held at once."""
-    return all(None not in t.shape[1:] and prod(t.shape[1:]) <= _FEW_VALUES for t in tensors)
-
-
-def _have_no_places(tensors: Sequence[Tensor]) -> bool:
-    """Whether a sample is one row of inputs and of outputs: all of a batch are then taken at once."""
-    return all(len(t.shape) <= 2 for t in tensors)
-
-
-def _samples_at_a_time(tensors: Sequence[Tensor], neurons: int) -> Any:
-    """How many samples a part has: a number, or a tensor if places are of any size."""
-    static = not any(None in t.shape[1:] for t in tensors)
-    least, most = (min, max) if static else (tf.minimum, tf.maximum)
-    each = [prod(t.shape[1:]) if static else tf.size(t) // most(tf.shape(t)[0], 1) for t in tensors]
-    positions = most(each[1] // neurons, 1)
-    return most(least(_MOST_VALUES // most(reduce(most, each), 1), _MOST_POSITIONS // positions), 1)
-
-
-def _in_parts(
-    function: Callable[..., list[Tensor]],
-    tensors: Sequence[Tensor],
-    neurons: int,
-    shape: Sequence[int],
-    dtype: str,
-) -> list[Tensor]:
-    """The two sums that a function gives, of some samples at a time, so that what it needs stays small."""
-    count, step = tf.shape(tensors[0])[0], _samples_at_a_time(tensors, neurons)
-
-    def body(start: Tensor, *sums: Tensor) -> tuple[Tensor, ...]:
-        found = function(*[t[start : start + step] for t in tensors])
-        return (start + step, *[one + other for one, other in zip(sums, found, strict=True)])
-
-    # Zeros that are known as such are folded into constants, several of each, which stay in memory.
-    zeros = tf.fill(shape, tf.cast(tf.minimum(count, 0), dtype))
-    start = (0, zeros, zeros)
-    return list(tf.while_loop(lambda start, *_: start < count, body, start, parallel_iterations=1)[1:])
+        here &= tf.ones_like(part.gate, tf.bool)
+    z = ops.cast(part.z, "float64")
+    v = tf.where(here, z - neurons.along_output(c, rank), tf.zeros((), z.dtype))
+    return [v, late(ops.cast(here, z.dtype), v)]

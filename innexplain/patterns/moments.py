@@ -2,22 +2,23 @@
 
 What is summed of a site is arrays by group of samples and name.  By neuron there are the number of outputs
 `n` and their mean `c`; by weight the mean input `x`, less that of the group `INPUT`, and the sum
-`xy = sum x (y - c)`.  What float32 leaves out of `xy` is in `low`, see `split`.
+`xy = sum x (y - c)`, which are kept as `digits.py` says.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 from keras import ops
 
+from innexplain.patterns import digits
 from innexplain.patterns.blocks import Block
 
 __all__ = [
-    "EVERY", "INPUT", "centre_of", "exact", "mapped", "mean_input", "merged", "of_groups", "scale", "split",
-    "unit_of",
+    "EVERY", "INPUT", "centre_of", "mapped", "mean_input", "merged", "of_groups", "scale",
 ]  # fmt: skip
 
 Arrays = dict[str, np.ndarray]
@@ -27,36 +28,6 @@ State = dict[str, Arrays]
 EVERY = "every"
 #: Not outputs of neurons but all inputs, by channel: how many samples, and their mean.
 INPUT = "input"
-
-
-def unit_of(dtype: np.dtype) -> float:
-    """What 1 in `low` stands for, as a share of the number: 1/128 of what is left out at most.
-
-    >>> unit_of(np.dtype("float32")) == 2.0**-31
-    True
-    """
-    return float(np.finfo(dtype).epsneg) / 128
-
-
-def exact(sums: Mapping[str, Any]) -> np.ndarray:
-    """`xy` with what is left out of it, in float64."""
-    high = np.asarray(sums["xy"])
-    found = np.multiply(sums["low"], unit_of(high.dtype), dtype="float64")
-    found += 1  # in place: kernels are large
-    found *= high
-    return found
-
-
-def split(values: np.ndarray, dtype: np.dtype) -> Arrays:
-    """float64 numbers as `xy` in a dtype, and in `low` what that leaves out, in eight bits.
-
-    >>> parts = split(np.array([1 + 1e-9]), np.dtype("float32"))
-    >>> parts["low"].tolist(), float(abs(exact(parts) - (1 + 1e-9))[0]) < 2.0**-32
-    ([2], True)
-    """
-    high = values.astype(dtype)
-    left = np.divide(values - high, high, out=np.zeros_like(values), where=high != 0)
-    return {"xy": high, "low": np.clip(np.rint(left / unit_of(dtype)), -127, 127).astype("int8")}
 
 
 def scale(
@@ -78,20 +49,36 @@ def scale(
     Returns:
         Two factors by neuron; the second is `None` without a reference.
     """
-    site, add = block.site, block.neurons.sum_weights
-    # As tensors, which find a place in the memory that activations left.
-    w, high, low = (ops.cast(v, "float64") for v in (kernel, sums["xy"], sums["low"]))
-    divisor, more = add(w * high * (1 + low * unit_of(np.dtype(site.dtype)))), None
+    site, more = block.site, None
+    divisor = _total(block, lambda rows: _wide(kernel, rows) * digits.covariance(_rows(sums, rows)))
     # A standard deviation of two roundings of the mean is no variance: the neuron gives one value only.
     rounding = sums["n"] * (2 * np.finfo(site.layer_dtype).eps * sums["c"]) ** 2
     if reference is not None:
         more = sums["n"] * _gap(sums["c"], reference)
-        x = ops.cast(sums["x"], "float64")
-        divisor = divisor + more * add(w * (x + centre))
-        rounding = rounding + 4 * np.finfo(site.dtype).eps * np.abs(more) * add(ops.abs(w * x))
+        centre = np.broadcast_to(centre, block.shape)
+        apart = _total(block, lambda rows: _wide(kernel, rows) * digits.mean(_rows(sums, rows)))
+        divisor = divisor + more * (apart + _total(block, lambda rows: _wide(kernel, rows) * centre[rows]))
+        spread = _total(block, lambda rows: abs(_wide(kernel, rows) * digits.mean(_rows(sums, rows))))
+        rounding = rounding + 4 * digits.rounding(site.dtype) * np.abs(more) * spread
     varies = (sums["n"] > 0) & (np.abs(divisor) > rounding)
     factor = np.where(varies, 1 / np.where(varies, divisor, 1.0), 0.0)
     return factor, None if more is None else factor * more
+
+
+def _total(block: Block, values: Callable[[slice], Any]) -> np.ndarray:
+    """The sum by neuron of what a function gives of some rows of the kernel: less is held at once."""
+    neurons, length = block.neurons, block.shape[0]
+    step = length if 0 in neurons.kernel_axes else max(2**20 * length // prod(block.shape), 1)
+    return np.add.reduce([neurons.sum_weights(values(slice(i, i + step))) for i in range(0, length, step)])
+
+
+def _rows(sums: Arrays, rows: slice) -> Arrays:
+    return {name: sums[name][rows] for name in ("xy", "x", "low") if name in sums}
+
+
+def _wide(kernel: Any, rows: slice) -> Any:
+    """As a tensor, which finds a place in the memory that activations left."""
+    return ops.cast(kernel[rows], "float64")
 
 
 def _gap(c: np.ndarray, reference: np.ndarray) -> np.ndarray:
@@ -108,7 +95,7 @@ def centre_of(state: State, block: Block) -> Any:
 
 def mean_input(sums: Arrays, centre: Any) -> np.ndarray:
     """The mean of what each weight sees, in float64."""
-    return np.add(sums["x"], centre, dtype="float64")
+    return np.add(digits.mean(sums), centre)
 
 
 def counted(state: State) -> State:
@@ -132,7 +119,10 @@ def about(means: State, state: State, block: Block) -> State:
     for group, own in state.items():
         if "x" in own:
             x = along(own["n"], rank) * mean_input(own, apart)
-            found[group] = {"x": x, "xy": exact(own) + along(own["c"] - means[group]["c"], rank) * x}
+            found[group] = {
+                "x": x,
+                "xy": digits.covariance(own) + along(own["c"] - means[group]["c"], rank) * x,
+            }
     return found
 
 
@@ -142,8 +132,8 @@ def together(means: State, sums: State, block: Block) -> State:
     for group, own in sums.items():
         n = block.neurons.along_kernel(means[group]["n"], len(block.shape))
         x = own["x"] / np.where(n > 0, n, 1.0)
-        dtype = np.dtype(block.site.dtype)
-        state[group] |= {"x": x.astype(dtype), **split(own["xy"], dtype)}
+        parts = digits.kept(own["xy"], x, block.site.dtype)
+        state[group] |= {name: np.asarray(part) for name, part in parts.items()}
     return state
 
 

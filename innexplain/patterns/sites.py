@@ -25,9 +25,9 @@ _IDLE = (
 
 __all__ = ["PRECISIONS", "Site", "find_sites", "fingerprints", "site_key"]
 
-#: How many digits sums by weight have: float32 and what it leaves out, where that is enough; or float64.
+#: In which precision sums by weight are kept: of large kernels in float32 and four more bits; or in float64.
 PRECISIONS = ("compensated", "float64")
-#: Up to how many weights a layer that reads rows, or the data themselves, is summed in float64.
+#: Up to how many weights a kernel is not large.
 _FEW_WEIGHTS = 2**20
 
 
@@ -42,7 +42,7 @@ class Site:
         neurons: its neurons.
         inputs: the channels of its input, where they can be centred.
         calls: the steps, each with the slot whose sign says whether a neuron fires.
-        precise: whether sums by weight are float64, whatever the layer is.
+        precise: whether sums by weight are float64, however many there are.
     """
 
     key: str
@@ -55,13 +55,18 @@ class Site:
 
     @property
     def dtype(self) -> str:
-        """The precision in which sums by weight are kept."""
-        return "float64" if self.precise else self.layer_dtype
+        """The precision in which sums by weight are kept; batches are summed in float64."""
+        is_small = prod(self.kernel_shape) <= _FEW_WEIGHTS
+        return "float64" if self.precise or is_small else self.layer_dtype
 
     @property
     def layer_dtype(self) -> str:
         """The precision of the layer itself, and of its patterns."""
         return accumulation_dtype(self.part.layer.compute_dtype)
+
+    def padded(self, x: Any) -> Any:
+        """An input with the zeros around it, where those are centred like the rest."""
+        return x if self.inputs is None or self.part.pad is None else self.part.pad(x)
 
     def seen(self, x: Any) -> Any:
         """An input with the digits that the layer multiplies, in float32 at least."""
@@ -102,24 +107,19 @@ def find_sites(graph: Graph, precision: str = "compensated") -> list[Site]:
             neurons_of(_linear(steps[0])),
             inputs_of(_linear(steps[0])),
             tuple((step, _gate(step, consumers)) for step in steps),
-            precision == "float64" or _needs_digits(steps, graph),
+            precision == "float64" or _has_no_mean(steps),
         )
         for steps in calls.values()
     ]
 
 
-def _needs_digits(steps: Sequence[Step], graph: Graph) -> bool:
-    """Whether float32 about the mean of each channel may be too little for the sums by weight.
+def _has_no_mean(steps: Sequence[Step]) -> bool:
+    """Whether one mean a channel does not suit what weights see.
 
     The calls of a shared layer may have means of their own, and transposed convolutions see zeros between
-    inputs that do not move with the mean.  Inputs in clusters have no mean that suits them either: it costs
-    little to be on the safe side where a layer reads the data themselves, or one row a sample.
+    inputs that do not move with the mean.
     """
-    part = _linear(steps[0])
-    value = graph.values.get(steps[0].inputs[0])
-    is_row = value is not None and len(value.shape) == 2
-    is_small = prod(getattr(part.layer, part.kernel_name).shape) <= _FEW_WEIGHTS
-    return len(steps) > 1 or inputs_of(part) is None or (is_small and (is_row or steps[0].facts.first))
+    return len(steps) > 1 or inputs_of(_linear(steps[0])) is None
 
 
 def _linear(step: Step) -> LinearPart:

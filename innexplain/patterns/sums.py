@@ -20,8 +20,10 @@ from keras import ops
 from innexplain.graph.inputs import flatten_inputs
 from innexplain.graph.step import Graph, Step
 from innexplain.patterns.blocks import Block
+from innexplain.patterns.digits import covariance, kept, mean
 from innexplain.patterns.gathering import GROUPS, add_inputs, add_neurons, add_weights
-from innexplain.patterns.moments import EVERY, INPUT, exact, mapped, merged, split
+from innexplain.patterns.moments import EVERY, INPUT, mapped, merged
+from innexplain.patterns.parts import Call
 from innexplain.patterns.sites import Site
 
 __all__ = ["GROUPS", "Sums"]
@@ -64,8 +66,9 @@ class Sums:
     def _variables(self, block: Block) -> dict[str, dict[str, Any]]:
         neurons = dict.fromkeys(_BY_NEURON, ((block.neurons.count,), "float64"))
         weights = dict.fromkeys(_BY_WEIGHT, (block.shape, block.site.dtype))
-        # Workers cannot send each other int8, and the first sends its variables to the others.
-        weights["low"] = (block.shape, "float16" if self.several else "int8")
+        if block.site.dtype != "float64":
+            # Workers cannot send each other int8, and the first sends its variables to the others.
+            weights["low"] = (block.shape, "float16" if self.several else "int8")
         every = {EVERY: {k: _variable(*v) for k, v in neurons.items()}} if self.every else {}
         found = {g: {k: _variable(*v) for k, v in {**neurons, **weights}.items()} for g in self.groups}
         return {**self._inputs[block.site.key], **every, **found}
@@ -197,19 +200,19 @@ class Sums:
                 for slot in step.outputs:
                     for site, call in calls.get(slot, []):
                         x, z = site.seen(values[call.inputs[0]]), values[call.outputs[0]]
-                        last = self._add_call(site, [x, z, values[slot], present], last)
+                        last = self._add_call(site, Call(x, z, values[slot], present), last)
 
-    def _add_call(self, site: Site, tensors: Sequence[Tensor], last: Tensor) -> Tensor:
+    def _add_call(self, site: Site, call: Call, last: Tensor) -> Tensor:
         """Add what one call gives; returns something that is there when all is done."""
         blocks = self.blocks_of(site)
         with tf.control_dependencies([last]):
-            inputs = add_inputs(site, self._inputs[site.key].get(INPUT, {}), tensors[0], tensors[-1])
+            inputs = add_inputs(site, self._inputs[site.key].get(INPUT, {}), call)
         for group in (*self.groups, *((EVERY,) if self.every else ())):
             own = [(block, self.variables[block.key][group]) for block in blocks]
             with tf.control_dependencies([last]):
-                outputs = add_neurons(own, tensors, group)
+                outputs = add_neurons(own, call, group)
             if group != EVERY:
-                last = add_weights(own, tensors, group, inputs, outputs)
+                last = add_weights(own, call, group, inputs, outputs)
         return last
 
     def _never_none(self, rows: Sequence[Tensor]) -> tuple[list[Tensor], Tensor]:
@@ -238,10 +241,14 @@ def _variable(shape: tuple[int, ...], dtype: str) -> Any:
 def _share(sums: Arrays, count: int) -> Arrays:
     """An equal share of the sums of a group: means stay what they are."""
     found = {**sums, "n": np.asarray(sums["n"]) / count}
-    return {**found, **split(exact(sums) / count, np.asarray(sums["xy"]).dtype)} if "xy" in sums else found
+    if "xy" not in sums:
+        return found
+    return {**found, **kept(covariance(sums) / count, mean(sums), np.asarray(sums["xy"]).dtype.name)}
 
 
 def _seen(variable: Any) -> Any:
     """What a variable holds: small ones as an array, large ones as a tensor, which is not copied."""
+    # It would be since rows were added to it; the next ones are added to a copy if this one is still held.
+    tf.raw_ops.DisableCopyOnRead(resource=variable.handle)
     tensor = tf.convert_to_tensor(variable)
     return tensor if len(tensor.shape) > 1 else tensor.numpy()

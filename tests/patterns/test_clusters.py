@@ -55,6 +55,10 @@ def test_clusters_in_data(make):
     check(patterns, layer, [((..., j), kernel[:, j].astype("float64"), fields) for j in range(2)], outputs)
 
 
+def precise(model, **settings):
+    return [s.key for s in PatternComputer(model, **settings).sites if s.dtype == "float64"]
+
+
 def test_which_layers_are_summed_in_float64(monkeypatch):
     twice, inputs = layers.Conv2D(4, 3, padding="same", name="shared"), keras.Input((8, 8, 4))
     y = layers.Conv2D(4, 3, name="first")(layers.Rescaling(0.1)(inputs))
@@ -62,8 +66,8 @@ def test_which_layers_are_summed_in_float64(monkeypatch):
     y = layers.Conv2DTranspose(4, 2, strides=2, name="transposed")(twice(twice(y)))
     y = layers.Dense(3, name="row")(layers.Flatten()(layers.Dense(2, name="places")(y)))
     model = keras.Model(inputs, y)
-    precise = [s.key for s in PatternComputer(model).sites if s.dtype == "float64"]
-    assert precise == ["first", "shared", "transposed", "row"]
-    monkeypatch.setattr(sites, "_FEW_WEIGHTS", 0)
-    assert [s.key for s in PatternComputer(model).sites if s.precise] == ["shared", "transposed"]
-    assert all(s.precise for s in PatternComputer(model, mean_y="all").sites)
+    names = ["first", "second", "shared", "transposed", "places", "row"]
+    assert precise(model) == names
+    monkeypatch.setattr(sites, "_FEW_WEIGHTS", 100)
+    assert precise(model) == ["shared", "transposed", "places"]
+    assert precise(model, precision="float64") == names
