@@ -53,12 +53,11 @@ class PatternComputer:
         mean_y: `"conditional"` takes E+[y] (default: the derivation in the paper), `"all"` the mean over
             all samples (the original code of PatternNet).
         output: of a model with several outputs, the one to be explained.
-        precision: of the sums by weight. `"compensated"` is float32 and what that leaves out, in 9 bytes a
-            weight: right to 1e-5, unless inputs form clusters more than 100 times as far apart as they are
-            wide (with `mean_y="all"` 5 times). Layers that need more, or where it costs little, are float64
-            all the same: shared and transposed ones, and small ones that read the data or one row a sample.
-            `"float64"` takes 17 bytes a weight, and three times as long. Default: compensated, and with
-            `mean_y="all"` float64.
+        precision: of the sums by weight of kernels of more than a million weights; those of others are
+            float64. `"compensated"` is float32 and what that leaves out, in 9 bytes a weight: right to 1e-5,
+            unless inputs form clusters more than 500 times as far apart as they are wide (with
+            `mean_y="all"` 20 times). `"float64"` takes 16 bytes a weight, and more time. Default:
+            compensated, and with `mean_y="all"` float64.
 
     Raises:
         ModelError: the model is none, has no graph, or no layer with a kernel.

@@ -1,10 +1,8 @@
 """The sums that patterns are made of, gathered in one forward pass without cutting out patches.
 
 They are sums about means.  Inputs are centred batch by batch, outputs by the mean so far, and the sums move
-with both means: nothing large is rounded, and nothing large cancels.  Then the two numbers a weight need not
-be float64: of the sum of products, float32 and eight more bits are kept, so that nothing small is lost in it;
-of the mean input, float32, since an error in it only counts as far as the mean output still moves.  Sites
-that need more digits, see `sites.py`, have both in float64.
+with both means: nothing large is rounded, and nothing large cancels.  Two numbers a weight are kept, the sum
+of products and the mean input, in float64 or with fewer digits: see `digits.py` and `Site.dtype`.
 """
 
 from __future__ import annotations
