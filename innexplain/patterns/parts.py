@@ -110,16 +110,14 @@ def in_parts(
     if is_row(call):
         return function(call)
     rows = rows_of(block.site, len(call.z.shape))
-    samples, strips = _sizes(block, call, rows, dtype)
-    count = tf.shape(call.x)[0]
-    length = tf.shape(call.z)[rows.axis] if rows else 1
-    each = -(-length // strips)
+    samples, length, each = _sizes(block, call, rows, dtype)
+    count, strips = tf.shape(call.x)[0], -(-length // each)
 
     def body(i: Tensor, *sums: Tensor) -> tuple[Tensor, ...]:
         start, row = i // strips * samples, i % strips * each
         own = slice(start, tf.minimum(start + samples, count))
         x, at = block.site.padded(call.x[own]), tuple[slice, ...]((own,))
-        if rows and not (isinstance(strips, int) and strips == 1):
+        if rows and not (isinstance(strips, int) and strips == 1):  # all rows need not be cut out
             strip = slice(row, tf.minimum(row + each, length))
             x, at = x[rows.of_input(slice(None), strip)], rows.of_output(own, strip)
         z = call.z[at]
@@ -139,16 +137,16 @@ def is_row(call: Call) -> bool:
 
 
 def _sizes(block: Block, call: Call, rows: Rows | None, dtype: str) -> tuple[Any, Any]:
-    """How many samples a part has, and how many parts a sample: tensors if places are of any size."""
+    """How many samples a part has, how many rows a sample, and of these a part: tensors for any size."""
     static = not any(None in t.shape[1:] for t in (call.x, call.z))
     least, most = (min, max) if static else (tf.minimum, tf.maximum)
     x, z = (prod(t.shape[1:]) if static else tf.size(t) // most(tf.shape(t)[0], 1) for t in (call.x, call.z))
     positions, values = most(z // block.neurons.count, 1), most(_COPIES * most(x, z), 1)
     if dtype != "float64":
-        return most(least(_MOST_VALUES // values, _MOST_POSITIONS // positions), 1), 1
+        return most(least(_MOST_VALUES // values, _MOST_POSITIONS // positions), 1), 1, 1
     values = most(values, positions * (prod(block.shape) // block.neurons.count))
     samples = most(_MOST_VALUES // values, 1)
     if rows is None:
-        return samples, 1
+        return samples, 1, 1
     length = call.z.shape[rows.axis] if static else tf.shape(call.z)[rows.axis]
-    return samples, most(least(-(-values // _MOST_VALUES), length), 1)
+    return samples, length, least(most(_MOST_VALUES * length // values, 1), length)

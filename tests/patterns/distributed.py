@@ -4,13 +4,15 @@ python -m tests.patterns.distributed mirrored|workers FILE
 """
 
 import sys
+from contextlib import ExitStack, contextmanager, nullcontext
+from unittest import mock
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from innexplain.errors import InputError
-from innexplain.patterns import PATTERN_TYPES, PatternComputer
+from innexplain.patterns import PATTERN_TYPES, PatternComputer, blocks, parts, sites
 from tests.zoo import randomise
 
 
@@ -43,14 +45,26 @@ def source(kind):
     return [x[:20], x[20:21], x[21:]]  # one batch is smaller than the number of replicas
 
 
+@contextmanager
+def as_if_large():
+    """Kernels, activations and blocks are taken for large ones."""
+    new = {(sites, "_FEW_WEIGHTS"): 0, (blocks, "_WEIGHTS_AT_A_TIME"): 10, (parts, "_MOST_VALUES"): 1000}
+    with ExitStack() as stack:
+        for (module, name), value in new.items():
+            stack.enter_context(mock.patch.object(module, name, value))
+        yield
+
+
 def fits(strategy):
     """Patterns of every form of data, and of sums that were written and read half-way, as flat names."""
     found = {}
     with strategy.scope():
         model = network()
-        for kind in ("array", "labels", "list"):
-            computer = PatternComputer(model, list(PATTERN_TYPES))
-            patterns = computer.fit(source(kind), progress=False)
+        for kind in ("array", "labels", "list", "large"):
+            with as_if_large() if kind == "large" else nullcontext():
+                computer = PatternComputer(model, list(PATTERN_TYPES))
+                computer.fit(source(kind), progress=False)
+                patterns = computer.finalize()
             found[f"{kind} samples"] = np.array(computer.samples)
             found.update({f"{kind} {k} {t}": a for k, s in patterns.arrays.items() for t, a in s.items()})
         first = PatternComputer(model, list(PATTERN_TYPES)).partial_fit(data()[:20])

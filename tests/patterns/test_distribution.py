@@ -42,7 +42,7 @@ def check(path):
     """Every form of data gives the patterns of a single fit."""
     patterns = PatternComputer(network(), list(PATTERN_TYPES)).fit(data(), progress=False)
     with np.load(path) as found:
-        for form in ("array", "labels", "list", "resumed"):
+        for form in ("array", "labels", "list", "large", "resumed"):
             assert found[f"{form} samples"] == len(data())
             for key, own in patterns.arrays.items():
                 for pattern_type, array in own.items():

@@ -7,11 +7,19 @@ import numpy as np
 import pytest
 from keras import layers
 
-from innexplain.patterns import PATTERN_TYPES, PatternComputer
+from innexplain.patterns import PATTERN_TYPES, PatternComputer, blocks, parts
 from tests.patterns.naive import conv_neurons, pattern, transposed_neurons
 from tests.zoo import randomise
 
 ALL = list(PATTERN_TYPES)
+
+
+@pytest.fixture(autouse=True, params=["small", "large"])
+def size(request, monkeypatch):
+    """Of large activations, some rows of a sample are summed at a time; of large kernels, some rows too."""
+    if request.param == "large":
+        monkeypatch.setattr(parts, "_MOST_VALUES", 200)
+        monkeypatch.setattr(blocks, "_WEIGHTS_AT_A_TIME", 4)
 
 
 def images(*shape, n=12, seed=1):
@@ -128,12 +136,13 @@ def test_separable():
 
 
 @pytest.mark.parametrize(
-    ("size", "strides", "padding"), [(3, 2, "same"), (2, 1, "valid"), (1, (3, 2), "valid"), (2, 3, "same")]
+    ("kernel_size", "strides", "padding"),
+    [(3, 2, "same"), (2, 1, "valid"), (1, (3, 2), "valid"), (2, 3, "same")],
 )
-def test_transposed(size, strides, padding):
+def test_transposed(kernel_size, strides, padding):
     """With kernels smaller than their strides as well."""
     x = images(4, 3, 2)
-    layer = layers.Conv2DTranspose(3, size, strides=strides, padding=padding)
+    layer = layers.Conv2DTranspose(3, kernel_size, strides=strides, padding=padding)
     model = one_layer(layer, x)
     layer.bias.assign([0.1, -0.1, 0.05])
     patterns = PatternComputer(model, ALL).fit(x, progress=False)

@@ -142,8 +142,12 @@ def test_merged_parts_of_sorted_samples(precision, mean_y):
     same(whole, computers[1].partial_fit(x[:15]).merge(computers[2].partial_fit(x[15:])).finalize())
 
 
-def test_patterns_stay_as_they_are():
+@pytest.mark.parametrize("few", [0, 2**20])
+@pytest.mark.parametrize("at_a_time", [2, 2**18])
+def test_patterns_stay_as_they_are(monkeypatch, at_a_time, few):
     """They share the memory of the sums, until the fit goes on."""
+    monkeypatch.setattr(blocks, "_WEIGHTS_AT_A_TIME", at_a_time)
+    monkeypatch.setattr(sites, "_FEW_WEIGHTS", few)
     x = images(5, n=40)
     model = one_layer(layers.Dense(3), x)
     computer = PatternComputer(model).partial_fit(x[:20])
@@ -152,6 +156,9 @@ def test_patterns_stay_as_they_are():
     later = computer.partial_fit(x[20:] * 3).finalize().get(model.layers[-1])
     np.testing.assert_array_equal(patterns.get(model.layers[-1]), before)
     assert np.abs(later - before).max() > 0.01
+    both = np.concatenate([x[:20], x[20:] * 3])
+    anew = PatternComputer(model).fit(both, progress=False).get(model.layers[-1])
+    np.testing.assert_allclose(later, anew, rtol=0, atol=1e-5 * np.abs(anew).max())
     before[:] = 0  # an array of one's own
     assert patterns.get(model.layers[-1]).any()
 
