@@ -136,7 +136,7 @@ def is_row(call: Call) -> bool:
     return len(call.x.shape) == 2 and len(call.z.shape) == 2
 
 
-def _sizes(block: Block, call: Call, rows: Rows | None, dtype: str) -> tuple[Any, Any]:
+def _sizes(block: Block, call: Call, rows: Rows | None, dtype: str) -> tuple[Any, Any, Any]:
     """How many samples a part has, how many rows a sample, and of these a part: tensors for any size."""
     static = not any(None in t.shape[1:] for t in (call.x, call.z))
     least, most = (min, max) if static else (tf.minimum, tf.maximum)
