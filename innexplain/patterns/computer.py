@@ -244,9 +244,10 @@ class PatternComputer:
                     "merge needs two computers of one model, with the same settings. Received: one of "
                     f"{other.model.name!r}, whose {name} differ(s): {_differing(theirs[name], ours)}"
                 )
+        # All are read before any is written: the blocks of a site have one mean input.
+        parts = {b.key: [sums.read(b) for sums in (self._sums, other._sums)] for b in self._sums.blocks}
         for block in self._sums.blocks:
-            parts = [sums.read(block) for sums in (self._sums, other._sums)]
-            self._sums.write(block, merged(parts, block))
+            self._sums.write(block, merged(parts.pop(block.key), block))
         self._sums.write_samples(self.samples + other.samples)
         return self
 

@@ -30,7 +30,7 @@ class Call:
     """What one call of a site gives in a batch, or in a part of one.
 
     Args:
-        x: the input; what `Inputs.padded` gives in a part.
+        x: the input; what `Site.padded` gives in a part.
         z: the output of the linear part.
         gate: what the sign of each output is taken of.
         present: 1 for every sample that is there, (samples,).
@@ -140,13 +140,21 @@ def _sizes(block: Block, call: Call, rows: Rows | None, dtype: str) -> tuple[Any
     """How many samples a part has, how many rows a sample, and of these a part: tensors for any size."""
     static = not any(None in t.shape[1:] for t in (call.x, call.z))
     least, most = (min, max) if static else (tf.minimum, tf.maximum)
-    x, z = (prod(t.shape[1:]) if static else tf.size(t) // most(tf.shape(t)[0], 1) for t in (call.x, call.z))
+    (x, _), (z, length) = (_lengths(t, rows, static) for t in (call.x, call.z))
     positions, values = most(z // block.neurons.count, 1), most(_COPIES * most(x, z), 1)
-    if dtype != "float64":
-        return most(least(_MOST_VALUES // values, _MOST_POSITIONS // positions), 1), 1, 1
-    values = most(values, positions * (prod(block.shape) // block.neurons.count))
-    samples = most(_MOST_VALUES // values, 1)
-    if rows is None:
-        return samples, 1, 1
-    length = call.z.shape[rows.axis] if static else tf.shape(call.z)[rows.axis]
-    return samples, length, least(most(_MOST_VALUES * length // values, 1), length)
+    if dtype == "float64":
+        values = most(values, positions * (prod(block.shape) // block.neurons.count))
+        samples, each = _MOST_VALUES // values, _MOST_VALUES * length // values
+    else:
+        samples = least(_MOST_VALUES // values, _MOST_POSITIONS // positions)
+        each = _MOST_POSITIONS * length // positions
+    found = most(samples, 1), length, least(most(each, 1), length)
+    return found if static else tuple(tf.cast(v, tf.int32) for v in found)
+
+
+def _lengths(t: Tensor, rows: Rows | None, static: bool) -> tuple[Any, Any]:
+    """How many numbers and how many rows a sample has; of any size in 64 bits, which products need."""
+    if static:
+        return prod(t.shape[1:]), t.shape[rows.axis] if rows else 1
+    shape = tf.shape(t, tf.int64)
+    return tf.reduce_prod(shape[1:]), shape[rows.axis] if rows else tf.constant(1, tf.int64)

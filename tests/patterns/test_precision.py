@@ -130,14 +130,17 @@ def test_in_blocks_and_parts(case, mean_y, monkeypatch):
     same(whole, computer.fit(x, progress=False))
 
 
+@pytest.mark.parametrize("most", [5, 2**24])
 @pytest.mark.parametrize("mean_y", ["conditional", "all"])
 @pytest.mark.parametrize("precision", sites.PRECISIONS)
-def test_merged_parts_of_sorted_samples(precision, mean_y):
+def test_merged_parts_of_sorted_samples(monkeypatch, precision, mean_y, most):
     """Their means differ, in each group and over all."""
+    monkeypatch.setattr(blocks, "MOST_WEIGHTS", most)
     x = images(5, n=40)
     x = x[np.argsort(x.sum(axis=1))]
     model = one_layer(layers.Dense(3), x)
     computers = [PatternComputer(model, ALL, mean_y, precision=precision) for _ in range(3)]
+    assert len(computers[0]._sums.blocks) == (3 if most == 5 else 1)
     whole = computers[0].fit(x, progress=False)
     same(whole, computers[1].partial_fit(x[:15]).merge(computers[2].partial_fit(x[15:])).finalize())
 
