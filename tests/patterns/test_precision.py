@@ -39,9 +39,8 @@ def test_compensated_sums(kind):
 
     add_all()
     expected = values.astype("float64").sum(axis=0)
-    np.testing.assert_allclose(digits.covariance(state), expected, rtol=1e-5)
-    np.testing.assert_allclose(digits.mean(state), -3 * expected, rtol=1e-5)
-    assert (np.abs(np.add.accumulate(values, axis=0)[-1] / expected - 1) > 5e-6).all()
+    np.testing.assert_allclose(digits.covariance(state), expected, rtol=1e-7)
+    assert (np.abs(np.add.accumulate(values, axis=0)[-1] / expected - 1) > 1e-6).all()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -51,23 +50,8 @@ def test_kept_numbers(dtype):
     xy[:2] = x[1:3] = 0
     sums = digits.kept(xy, x, dtype)
     assert sums["xy"].dtype == sums["x"].dtype == dtype
-    within = digits.rounding(dtype) if dtype == "float32" else 0
-    assert within <= 2.0**-26
-    np.testing.assert_allclose(digits.covariance(sums), xy, rtol=within)
-    np.testing.assert_allclose(digits.mean(sums), x, rtol=within)
-
-
-def test_numbers_that_change_a_lot():
-    """As in the first batches, where one may be as large as all before it, and undo them."""
-    rng = np.random.default_rng(0)
-    old, more = rng.normal(size=(2, 10000)) * 10.0 ** rng.integers(-2, 3, (2, 10000))
-    state = {name: tf.constant(v) for name, v in digits.kept(old, old, "float32").items()}
-    changes = digits.added(state, xy=lambda: tf.constant(more), x=lambda: tf.constant(more))
-    new = {name: state[name] + v for name, v in changes.items()}
-    before, after = digits.covariance(state).numpy() + more, digits.covariance(new).numpy()
-    assert (np.abs(after - before) <= 2.0**-24 * np.maximum(np.abs(more), np.abs(old))).all()
-    steady = np.abs(more) < np.abs(old) / 2
-    assert (np.abs(after - before)[steady] <= 2.0**-26 * np.abs(before)[steady]).all()
+    np.testing.assert_allclose(digits.covariance(sums), xy, rtol=2.0**-31 if dtype == "float32" else 0)
+    np.testing.assert_allclose(digits.mean(sums), x, rtol=2.0**-24 if dtype == "float32" else 0)
 
 
 def off_centre(n=1500):
@@ -193,9 +177,9 @@ def test_sums_of_an_earlier_version(tmp_path):
     model = one_layer(layers.Dense(3), x)
     path = PatternComputer(model).partial_fit(x).save(tmp_path / "sums")
     kind = "sums of a fit of patterns, about means"
-    notes, arrays = load_arrays(path, kind + ", in 27 bits or 53")
+    notes, arrays = load_arrays(path, kind + ", in 32 bits or 53")
     save_arrays(path, kind, notes, arrays)
-    with pytest.raises(UnreadableFileError, match="about means, in 27 bits or 53, received"):
+    with pytest.raises(UnreadableFileError, match="about means, in 32 bits or 53, received"):
         PatternComputer(model).load(path)
 
 
