@@ -10,6 +10,7 @@ from typing import Any
 from keras import ops
 
 from innexplain.numerics import late, vjp
+from innexplain.patterns import digits
 from innexplain.patterns.neurons import Neurons
 from innexplain.patterns.sites import Site
 
@@ -49,6 +50,15 @@ class Block:
         for axis, length in zip(self.neurons.kernel_axes, self.neurons.shape, strict=True):
             shape[axis] = length
         return tuple(shape)
+
+    @property
+    def layout(self) -> dict[str, tuple[tuple[int, ...], str]]:
+        """What is kept of its weights: see `digits.layout`."""
+        return digits.layout(self.shape, self.neurons.kernel_axes, self.site.dtype)
+
+    def kept(self, xy: Any, x: Any) -> dict[str, Any]:
+        """Two float64 numbers a weight as they are kept: see `digits.kept`."""
+        return digits.kept(xy, x, self.neurons.kernel_axes, self.site.dtype)
 
     @property
     def rows_at_a_time(self) -> int:

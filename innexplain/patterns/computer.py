@@ -29,7 +29,7 @@ from innexplain.patterns.sums import Sums
 __all__ = ["PatternComputer"]
 
 _GROUP = {"relu": "positive", "relu.negative": "negative", "linear": "all"}
-_KIND = "sums of a fit of patterns, about means, in 32 bits or 53"
+_KIND = "sums of a fit of patterns, format 4"
 
 
 class PatternComputer:

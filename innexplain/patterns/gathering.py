@@ -22,8 +22,6 @@ Own = Sequence[tuple[Block, dict[str, Any]]]
 
 #: Which outputs of a neuron count: the positive ones, the others, all.
 GROUPS = ("positive", "negative", "all")
-#: What sums by weight are called, as far as they are there.
-BY_WEIGHT = ("xy", "x", "low")
 
 
 def add_inputs(site: Site, state: dict[str, Any], call: Call) -> Sequence[Tensor]:
@@ -94,7 +92,7 @@ def add_weights(
     """
     last = outputs[1]
     for block, state in own:
-        held = {name: state[name] for name in BY_WEIGHT if name in state}
+        held = {name: state[name] for name in block.layout}
         mine = [block.of_neurons(v) for v in outputs]
         with tf.control_dependencies([last]):
             z = block.of_output(call.z)

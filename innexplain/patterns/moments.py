@@ -8,6 +8,7 @@ What is summed of a site is arrays by group of samples and name.  By neuron ther
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -50,16 +51,17 @@ def scale(
         Two factors by neuron; the second is `None` without a reference.
     """
     site, more = block.site, None
-    divisor = _total(block, lambda rows: _wide(kernel, rows) * digits.covariance(_rows(sums, rows)))
+    sums_of = partial(_rows, block, sums)
+    divisor = _total(block, lambda rows: _wide(kernel, rows) * digits.covariance(sums_of(rows)))
     # A standard deviation of two roundings of the mean is no variance: the neuron gives one value only.
     rounding = sums["n"] * (2 * np.finfo(site.layer_dtype).eps * sums["c"]) ** 2
     if reference is not None:
         more = sums["n"] * _gap(sums["c"], reference)
         centre = np.broadcast_to(centre, block.shape)
-        apart = _total(block, lambda rows: _wide(kernel, rows) * digits.mean(_rows(sums, rows)))
+        apart = _total(block, lambda rows: _wide(kernel, rows) * digits.mean(sums_of(rows)))
         divisor = divisor + more * (apart + _total(block, lambda rows: _wide(kernel, rows) * centre[rows]))
-        spread = _total(block, lambda rows: abs(_wide(kernel, rows) * digits.mean(_rows(sums, rows))))
-        rounding = rounding + 4 * digits.rounding(site.dtype) * np.abs(more) * spread
+        lost = _total(block, lambda rows: abs(_wide(kernel, rows)) * digits.rounding(sums_of(rows)))
+        rounding = rounding + 4 * np.abs(more) * lost
     varies = (sums["n"] > 0) & (np.abs(divisor) > rounding)
     factor = np.where(varies, 1 / np.where(varies, divisor, 1.0), 0.0)
     return factor, None if more is None else factor * more
@@ -72,8 +74,8 @@ def _total(block: Block, values: Callable[[slice], Any]) -> np.ndarray:
     return np.add.reduce([neurons.sum_weights(values(slice(i, i + step))) for i in range(0, length, step)])
 
 
-def _rows(sums: Arrays, rows: slice) -> Arrays:
-    return {name: sums[name][rows] for name in ("xy", "x", "low") if name in sums}
+def _rows(block: Block, sums: Arrays, rows: slice) -> Arrays:
+    return {name: sums[name][rows] for name in block.layout}
 
 
 def _wide(kernel: Any, rows: slice) -> Any:
@@ -132,8 +134,7 @@ def together(means: State, sums: State, block: Block) -> State:
     for group, own in sums.items():
         n = block.neurons.along_kernel(means[group]["n"], len(block.shape))
         x = own["x"] / np.where(n > 0, n, 1.0)
-        parts = digits.kept(own["xy"], x, block.site.dtype)
-        state[group] |= {name: np.asarray(part) for name, part in parts.items()}
+        state[group] |= {name: np.asarray(part) for name, part in block.kept(own["xy"], x).items()}
     return state
 
 

@@ -18,7 +18,7 @@ from keras import ops
 from innexplain.graph.inputs import flatten_inputs
 from innexplain.graph.step import Graph, Step
 from innexplain.patterns.blocks import Block
-from innexplain.patterns.digits import covariance, kept, mean
+from innexplain.patterns.digits import covariance, mean
 from innexplain.patterns.gathering import GROUPS, add_inputs, add_neurons, add_weights
 from innexplain.patterns.moments import EVERY, INPUT, mapped, merged
 from innexplain.patterns.parts import Call
@@ -31,7 +31,6 @@ Arrays = dict[str, np.ndarray]
 State = dict[str, Arrays]
 
 _BY_NEURON = ("n", "c")
-_BY_WEIGHT = ("x", "xy")
 _SAMPLES = "samples"
 
 
@@ -63,10 +62,10 @@ class Sums:
 
     def _variables(self, block: Block) -> dict[str, dict[str, Any]]:
         neurons = dict.fromkeys(_BY_NEURON, ((block.neurons.count,), "float64"))
-        weights = dict.fromkeys(_BY_WEIGHT, (block.shape, block.site.dtype))
-        if block.site.dtype != "float64":
+        weights = block.layout
+        if self.several and "low" in weights:
             # Workers cannot send each other int8, and the first sends its variables to the others.
-            weights["low"] = (block.shape, "float16" if self.several else "int8")
+            weights["low"] = (block.shape, "float16")
         every = {EVERY: {k: _variable(*v) for k, v in neurons.items()}} if self.every else {}
         found = {g: {k: _variable(*v) for k, v in {**neurons, **weights}.items()} for g in self.groups}
         return {**self._inputs[block.site.key], **every, **found}
@@ -156,7 +155,7 @@ class Sums:
         """Go on with a block from sums that were read earlier; every replica gets an equal share."""
         count = self.strategy.num_replicas_in_sync
         for group, own in self.variables[block.key].items():
-            values = _share(state[group], count) if count > 1 else state[group]
+            values = _share(state[group], block, count) if count > 1 else state[group]
             for name, variable in own.items():
                 variable.assign(np.asarray(values[name]).astype(variable.dtype.as_numpy_dtype))
 
@@ -236,12 +235,12 @@ def _variable(shape: tuple[int, ...], dtype: str) -> Any:
     )  # fmt: skip
 
 
-def _share(sums: Arrays, count: int) -> Arrays:
+def _share(sums: Arrays, block: Block, count: int) -> Arrays:
     """An equal share of the sums of a group: means stay what they are."""
     found = {**sums, "n": np.asarray(sums["n"]) / count}
     if "xy" not in sums:
         return found
-    return {**found, **kept(covariance(sums) / count, mean(sums), np.asarray(sums["xy"]).dtype.name)}
+    return {**found, **block.kept(covariance(sums) / count, mean(sums))}
 
 
 def _seen(variable: Any) -> Any:

@@ -27,8 +27,7 @@ def test_compensated_sums(kind):
         "constant": np.full((20000, 3), 0.1),
         "random": rng.random((20000, 3)) ** 8,
     }[kind].astype("float32")
-    zeros = {"xy": tf.zeros(3), "x": tf.zeros(3), "low": tf.zeros(3, tf.int8)}
-    state = {name: tf.Variable(v) for name, v in zeros.items()}
+    state = {name: tf.Variable(tf.zeros(*v)) for name, v in digits.layout((3,), (), "float32").items()}
 
     @tf.function
     def add_all():
@@ -48,10 +47,25 @@ def test_kept_numbers(dtype):
     rng = np.random.default_rng(0)
     xy, x = rng.normal(size=(2, 1000)) * 10.0 ** rng.integers(-9, 9, (2, 1000))
     xy[:2] = x[1:3] = 0
-    sums = digits.kept(xy, x, dtype)
-    assert sums["xy"].dtype == sums["x"].dtype == dtype
+    sums = digits.kept(xy, x, (), dtype)
+    assert {name: (v.shape, v.dtype) for name, v in sums.items()} == digits.layout((1000,), (), dtype)
     np.testing.assert_allclose(digits.covariance(sums), xy, rtol=2.0**-31 if dtype == "float32" else 0)
-    np.testing.assert_allclose(digits.mean(sums), x, rtol=2.0**-24 if dtype == "float32" else 0)
+    np.testing.assert_allclose(digits.mean(sums), x, rtol=2.0**-30 if dtype == "float32" else 0)
+
+
+def test_units_of_means():
+    """A unit follows the largest mean of an input in any neuron; the means so far are told in it, too."""
+    state = digits.kept(np.zeros((2, 3)), np.zeros((2, 3)), (1,), "float32")
+    total = np.zeros((2, 3))
+    for size in (1e-3, 1, 1e9, 1e-9):
+        more = size * np.array([[1, -1 / 3, 0.1], [7, 0, 1e-5]]) * [[1], [1e-12]]
+        change = digits.added(state, xy=lambda: np.zeros((2, 3)), x=lambda more=more: more)
+        state = {name: value + tf.cast(change[name], value.dtype) for name, value in state.items()}
+        total += more
+        rounding = np.asarray(digits.rounding(state))
+        assert (rounding <= abs(total).max(axis=1, keepdims=True) * 2.0**-30).all()
+        assert (abs(digits.mean(state).numpy() - total) <= 1.01 * rounding).all()
+    assert state["x"].dtype == "int32"
 
 
 def off_centre(n=1500):
@@ -176,10 +190,10 @@ def test_sums_of_an_earlier_version(tmp_path):
     x = images(5, n=8)
     model = one_layer(layers.Dense(3), x)
     path = PatternComputer(model).partial_fit(x).save(tmp_path / "sums")
-    kind = "sums of a fit of patterns, about means"
-    notes, arrays = load_arrays(path, kind + ", in 32 bits or 53")
-    save_arrays(path, kind, notes, arrays)
-    with pytest.raises(UnreadableFileError, match="about means, in 32 bits or 53, received"):
+    kind = "sums of a fit of patterns"
+    notes, arrays = load_arrays(path, f"{kind}, format 4")
+    save_arrays(path, f"{kind}, about means", notes, arrays)
+    with pytest.raises(UnreadableFileError, match="expected .* format 4, received .* has to be made anew"):
         PatternComputer(model).load(path)
 
 
