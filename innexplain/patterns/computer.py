@@ -55,8 +55,8 @@ class PatternComputer:
         output: of a model with several outputs, the one to be explained.
         precision: of the sums by weight of kernels of more than a million weights; those of others are
             float64. `"compensated"` is float32 and what that leaves out, in 9 bytes a weight: right to 1e-5,
-            unless inputs form clusters more than 300 times as far apart as they are wide (with
-            `mean_y="all"` 5 times). `"float64"` takes 16 bytes a weight, and more time. Default:
+            unless inputs form clusters more than 200 times as far apart as they are wide (with
+            `mean_y="all"` 50 times). `"float64"` takes 16 bytes a weight, and more time. Default:
             compensated, and with `mean_y="all"` float64.
 
     Raises:

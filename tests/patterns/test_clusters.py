@@ -26,7 +26,7 @@ def clusters(apart):
     ("precision", "mean_y", "apart", "within"),
     [
         ("compensated", "conditional", 100, 1e-5),
-        ("compensated", "all", 10, 3e-5),
+        ("compensated", "all", 100, 1e-5),
         ("float64", "conditional", 4000, 3e-6),
         (None, "all", 4000, 3e-6),
     ],
@@ -40,6 +40,24 @@ def test_clusters(precision, mean_y, apart, within, batch_size):
     computer = PatternComputer(model, ALL, mean_y, precision=precision)
     patterns = computer.fit(x, progress=False, batch_size=batch_size)
     check(patterns, layer, conv_neurons(layer, x), outputs, mean_y, within)
+
+
+@pytest.mark.usefixtures("no_layer_is_small")
+def test_sorted_clusters():
+    """The mean output moves a long way, and with it sums that count on the mean input of each weight."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(4000, 32)) + 200.0 * (rng.random((4000, 1)) < 0.5)
+    kernel = rng.normal(size=(32, 4))
+    kernel *= np.sign(kernel.sum(axis=0))
+    x = x[np.argsort(x @ kernel[:, 0])].astype("float32")
+    dense = layers.Dense(4)
+    model = one_layer(dense, x)
+    dense.set_weights([kernel, -100 * kernel.sum(axis=0)])
+    found, expected = (
+        PatternComputer(model, precision=p).fit(x, progress=False, batch_size=16).get(dense)
+        for p in sites.PRECISIONS
+    )
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize("make", [lambda: layers.Dense(2), lambda: layers.Conv1D(2, 1)])
