@@ -1,9 +1,9 @@
-"""Two numbers a weight, in float64 or in nine bytes: a covariance and a mean, which many batches are added to.
+"""Two numbers a weight, a covariance and a mean, to which many batches are added: in float64 or in nine bytes.
 
-In nine bytes, a covariance is float32 and eight more bits, which tell what float32 leaves out: nothing small is
-lost in a sum of many batches.  A mean is a whole number of units, 2**30 of which reach at least to the largest
-one of the same input in any neuron: where inputs form clusters, means are large and lie close to each other, and
-float32 would spend its bits on how small a number may be.
+In nine bytes, a covariance is float32 and eight more bits, which tell what float32 leaves out: nothing small
+is lost in a sum of many batches.  A mean is a whole number of units, 2**30 of which are no less than the largest
+mean of the same input in any neuron: where inputs form clusters, means are large and lie close to each other,
+and float32 would spend bits on how small a number may be.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Tensor = Any
 
 #: Eight bits are a whole number up to this one, positive or negative.
 _MOST = 127
-_UNIT = 2.0**-24 / _MOST
+_STEP = 2.0**-24 / _MOST
 #: The largest mean is between 2**29 and 2**30 units.
 _BITS = 30
 
@@ -101,14 +101,14 @@ def _wide(value: Tensor) -> Tensor:
 
 
 def _left(value: Tensor, high: Tensor) -> Tensor:
-    """What is left out of a number in float32, in units."""
-    share = tf.math.divide_no_nan(tf.cast(value, high.dtype), high * _UNIT)
+    """What is left out of a number in float32, in steps."""
+    share = tf.math.divide_no_nan(tf.cast(value, high.dtype), high * _STEP)
     return tf.clip_by_value(tf.round(share), -_MOST, _MOST)
 
 
 def _rest(high: Tensor, left: Any) -> Tensor:
     """The other way around."""
-    return high * (tf.cast(left, high.dtype) * _UNIT)
+    return high * (tf.cast(left, high.dtype) * _STEP)
 
 
 def _axes(state: Mapping[str, Tensor]) -> list[int]:

@@ -25,7 +25,7 @@ _IDLE = (
 
 __all__ = ["PRECISIONS", "Site", "find_sites", "fingerprints", "site_key"]
 
-#: In which precision sums by weight are kept: of large kernels in float32 and eight more bits; or in float64.
+#: In which precision sums by weight of large kernels are kept: in nine bytes a weight, or in float64.
 PRECISIONS = ("compensated", "float64")
 #: Up to how many weights a kernel is not large.
 _FEW_WEIGHTS = 2**20

@@ -193,7 +193,7 @@ def test_sums_of_an_earlier_version(tmp_path):
     kind = "sums of a fit of patterns"
     notes, arrays = load_arrays(path, f"{kind}, format 4")
     save_arrays(path, f"{kind}, about means", notes, arrays)
-    with pytest.raises(UnreadableFileError, match="expected .* format 4, received .* has to be made anew"):
+    with pytest.raises(UnreadableFileError, match=r"expected .* format 4, received .* has to be made anew"):
         PatternComputer(model).load(path)
 
 
