@@ -1,9 +1,9 @@
-"""Two numbers a weight, a covariance and a mean, to which many batches are added: in float64 or in nine bytes.
+"""Two numbers a weight, a covariance and a mean, to which batches are added: in float64 or in nine bytes.
 
 In nine bytes, a covariance is float32 and eight more bits, which tell what float32 leaves out: nothing small
-is lost in a sum of many batches.  A mean is a whole number of units, 2**30 of which are no less than the largest
-mean of the same input in any neuron: where inputs form clusters, means are large and lie close to each other,
-and float32 would spend bits on how small a number may be.
+is lost in a sum of many batches.  A mean is a whole number of units, 2**30 of which are no less than the
+largest mean of the same input in any neuron: where inputs form clusters, means are large and close to each
+other, and float32 would spend bits on how small a number may be.
 """
 
 from __future__ import annotations

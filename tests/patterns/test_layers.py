@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from innexplain.patterns import PATTERN_TYPES, PatternComputer, blocks, parts
+from innexplain.patterns import PATTERN_TYPES, PatternComputer, blocks, parts, sites
 from tests.patterns.naive import conv_neurons, pattern, transposed_neurons
 from tests.zoo import randomise
 
@@ -18,6 +18,7 @@ ALL = list(PATTERN_TYPES)
 def size(request, monkeypatch):
     """Of large activations, some rows of a sample are summed at a time; of large kernels, some rows too."""
     if request.param == "large":
+        monkeypatch.setattr(sites, "_FEW_WEIGHTS", 0)
         monkeypatch.setattr(parts, "_MOST_VALUES", 200)
         monkeypatch.setattr(blocks, "_WEIGHTS_AT_A_TIME", 4)
 
