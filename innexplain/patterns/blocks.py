@@ -54,11 +54,11 @@ class Block:
     @property
     def layout(self) -> dict[str, tuple[tuple[int, ...], str]]:
         """What is kept of its weights: see `digits.layout`."""
-        return digits.layout(self.shape, self.neurons.kernel_axes, self.site.dtype)
+        return digits.layout(self.shape, self.site.like_axes, self.site.dtype)
 
     def kept(self, xy: Any, x: Any) -> dict[str, Any]:
         """Two float64 numbers a weight as they are kept: see `digits.kept`."""
-        return digits.kept(xy, x, self.neurons.kernel_axes, self.site.dtype)
+        return digits.kept(xy, x, self.site.like_axes, self.site.dtype)
 
     @property
     def rows_at_a_time(self) -> int:

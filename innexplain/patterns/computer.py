@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 from keras import ops
 
 from innexplain.arguments import check_choice
-from innexplain.errors import ArgumentError, GraphError, InputError, ModelError
+from innexplain.errors import ArgumentError, GraphError, InnexplainWarning, InputError, ModelError
 from innexplain.graph.canonical import canonical
 from innexplain.graph.inputs import check_arrays, check_ends, flatten_inputs, is_dataset, rows_of
 from innexplain.graph.trace import trace
@@ -178,6 +179,9 @@ class PatternComputer:
         Raises:
             InputError: nothing was added.
             ModelError: the model's weights changed in the meantime.
+
+        Warns:
+            InnexplainWarning: activations of the network are not finite on some sample; layers are named.
         """
         if not self.samples:
             raise InputError("There is nothing to make patterns of: no batch was added. Call fit(dataset).")
@@ -189,6 +193,13 @@ class PatternComputer:
                     "its sums may be of several networks. Make another one when training is over."
                 )
         arrays = {site.key: self._scaled(site) for site in self.sites}
+        lost = [key for key, found in arrays.items() if not found.is_finite()]
+        if lost:
+            warnings.warn(
+                f"Patterns are NaN in {', '.join(map(repr, lost))}: activations of the network itself are "
+                "not finite, on some sample. Leave such samples out.",
+                InnexplainWarning, stacklevel=2,
+            )  # fmt: skip
         silent = {key: found.silent() for key, found in arrays.items()}
         return Patterns(arrays, silent, self._prints, owners_of(arrays, self._traced))
 

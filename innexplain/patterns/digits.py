@@ -22,7 +22,7 @@ Tensor = Any
 #: Eight bits are a whole number up to this one, positive or negative.
 _MOST = 127
 _STEP = 2.0**-24 / _MOST
-#: The largest mean is between 2**29 and 2**30 units.
+#: The largest mean is 2**29 to 2**30 units.
 _BITS = 30
 
 
@@ -31,7 +31,7 @@ def layout(shape: Sequence[int], axes: Sequence[int], dtype: str) -> dict[str, t
 
     Args:
         shape: of the kernel.
-        axes: which of its axes number neurons.
+        axes: those of its axes along which neurons see the same inputs.
         dtype: float64, or float32 for nine bytes.
 
     >>> layout((3, 3, 8, 16), (3,), "float32")["unit"]
@@ -75,7 +75,7 @@ def added(
     left = tf.cast(_left(value - (_wide(new) - _wide(old)), new), low.dtype)
     with tf.control_dependencies([left]):
         moved = mean(state) + x()
-        unit = tf.maximum(state["unit"], _unit(moved, _axes(state)))
+        unit = _unit(moved, _axes(state))
         whole = _whole(moved, unit) - state["x"]
         return {"xy": change, "low": left - low, "x": whole, "unit": unit - state["unit"]}
 

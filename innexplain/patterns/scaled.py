@@ -67,6 +67,10 @@ class ScaledArrays(Mapping[str, np.ndarray]):
     def __len__(self) -> int:
         return len(self._parts)
 
+    def is_finite(self) -> bool:
+        """Whether no activation of the network overflowed."""
+        return all(np.isfinite(p.factor).all() for parts in self._parts.values() for p in parts)
+
     def silent(self) -> dict[str, int]:
         """How many neurons have the pattern zero, by type."""
         return {t: sum(int((p.factor == 0).sum()) for p in parts) for t, parts in self._parts.items()}

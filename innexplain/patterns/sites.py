@@ -64,6 +64,12 @@ class Site:
         """The precision of the layer itself, and of its patterns."""
         return accumulation_dtype(self.part.layer.compute_dtype)
 
+    @property
+    def like_axes(self) -> tuple[int, ...]:
+        """The axes of the kernel along which neurons see the same inputs."""
+        own = self.inputs.kernel_axes if self.inputs else ()
+        return tuple(a for a in self.neurons.kernel_axes if a not in own)
+
     def padded(self, x: Any) -> Any:
         """An input with the zeros around it, where those are centred like the rest."""
         return x if self.inputs is None or self.part.pad is None else self.part.pad(x)
@@ -107,19 +113,20 @@ def find_sites(graph: Graph, precision: str = "compensated") -> list[Site]:
             neurons_of(_linear(steps[0])),
             inputs_of(_linear(steps[0])),
             tuple((step, _gate(step, consumers)) for step in steps),
-            precision == "float64" or _has_no_mean(steps),
+            precision == "float64" or _is_mixed(steps),
         )
         for steps in calls.values()
     ]
 
 
-def _has_no_mean(steps: Sequence[Step]) -> bool:
-    """Whether one mean a channel does not suit what weights see.
+def _is_mixed(steps: Sequence[Step]) -> bool:
+    """Whether nothing can be said of a channel that suits all that weights see.
 
-    The calls of a shared layer may have means of their own, and transposed convolutions see zeros between
-    inputs that do not move with the mean.
+    The calls of a shared layer may have means of their own, transposed convolutions see zeros between inputs
+    that do not move with the mean, and of grouped ones a row of weights belongs to several channels.
     """
-    return len(steps) > 1 or inputs_of(_linear(steps[0])) is None
+    inputs = inputs_of(_linear(steps[0]))
+    return len(steps) > 1 or inputs is None or inputs.groups > 1
 
 
 def _linear(step: Step) -> LinearPart:

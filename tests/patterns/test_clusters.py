@@ -73,6 +73,33 @@ def test_clusters_in_data(make):
     check(patterns, layer, [((..., j), kernel[:, j].astype("float64"), fields) for j in range(2)], outputs)
 
 
+@pytest.mark.usefixtures("no_layer_is_small")
+@pytest.mark.parametrize("mean_y", ["conditional", "all"])
+@pytest.mark.parametrize(
+    ("axis", "make"),
+    [
+        (2, lambda: layers.Conv1D(4, 2, groups=2)),
+        (2, lambda: layers.DepthwiseConv1D(2, depth_multiplier=2)),
+        (1, lambda: layers.EinsumDense("bhi,iho->bho", output_shape=(6, 3))),
+        (1, lambda: layers.EinsumDense("bhi,oih->bho", output_shape=(6, 3))),
+    ],
+)
+def test_inputs_of_different_size(axis, make, mean_y):
+    """What some neurons see says nothing about how many digits others need."""
+    x = far_off((6, 6), 0, 1, n=200) * np.expand_dims(4.0 ** (5 * np.arange(6)), 2 - axis)
+    layer = make()
+    model = one_layer(layer, x)
+    axes = PatternComputer(model).sites[0].neurons.kernel_axes
+    found, expected = (
+        PatternComputer(model, ALL, mean_y, precision=p).fit(x, progress=False, batch_size=7)
+        for p in sites.PRECISIONS
+    )
+    for pattern_type in ALL:
+        a, b = (np.moveaxis(p.get(layer, pattern_type), axes, range(len(axes))) for p in (found, expected))
+        most = np.abs(b).max(axis=tuple(range(len(axes), b.ndim)), keepdims=True)
+        assert (np.abs(a - b) <= 1e-5 * most).all()
+
+
 def precise(model, **settings):
     return [s.key for s in PatternComputer(model, **settings).sites if s.dtype == "float64"]
 
@@ -82,10 +109,11 @@ def test_which_layers_are_summed_in_float64(monkeypatch):
     y = layers.Conv2D(4, 3, name="first")(layers.Rescaling(0.1)(inputs))
     y = layers.Conv2D(4, 3, name="second")(y)
     y = layers.Conv2DTranspose(4, 2, strides=2, name="transposed")(twice(twice(y)))
+    y = layers.Conv2D(4, 6, padding="same", groups=2, name="grouped")(y)
     y = layers.Dense(3, name="row")(layers.Flatten()(layers.Dense(2, name="places")(y)))
     model = keras.Model(inputs, y)
-    names = ["first", "second", "shared", "transposed", "places", "row"]
+    names = ["first", "second", "shared", "transposed", "grouped", "places", "row"]
     assert precise(model) == names
     monkeypatch.setattr(sites, "_FEW_WEIGHTS", 100)
-    assert precise(model) == ["shared", "transposed", "places"]
+    assert precise(model) == ["shared", "transposed", "grouped", "places"]
     assert precise(model, precision="float64") == names

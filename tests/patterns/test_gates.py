@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from innexplain.patterns import PATTERN_TYPES, PatternComputer
+from innexplain.errors import InnexplainWarning
+from innexplain.patterns import PATTERN_TYPES, PatternComputer, sites
 from tests.patterns.naive import pattern
 from tests.patterns.test_layers import ALL, close, images
 from tests.zoo import randomise
@@ -165,6 +166,24 @@ def test_dead_neurons_have_no_pattern_and_are_counted():
     assert patterns.silent == {"dense": {"relu": 2, "relu.negative": 2, "linear": 1}}
     header, row = patterns.report().splitlines()
     assert header.split("  ")[0] == "layer" and row.split() == ["dense", "2", "2", "1"]
+
+
+@pytest.mark.parametrize("few", [0, 2**20])
+def test_activations_that_overflow(few, monkeypatch):
+    """A pattern is NaN then, not zero as if the neuron did not fire, and someone is told."""
+    monkeypatch.setattr(sites, "_FEW_WEIGHTS", few)
+    x = np.random.default_rng(0).normal(size=(60, 3)).astype("float32")
+    x[7, 1] = 500
+    stack = [layers.Activation("exponential"), layers.Dense(4, "relu", name="behind"), layers.Dense(2)]
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(3, name="before"), *stack])
+    model.layers[0].set_weights([np.eye(3), np.zeros(3)])
+    model.layers[2].set_weights([np.array([[1, -1, 1, -1], [1, 1, -1, -1], [-1, 1, 1, 1]]), np.zeros(4)])
+    computer = PatternComputer(model, list(PATTERN_TYPES))
+    with pytest.warns(InnexplainWarning, match="Patterns are NaN in 'behind'.*activations"):
+        patterns = computer.fit(x, progress=False, batch_size=16)
+    assert np.isfinite(patterns.get("before")).all()
+    assert np.isnan(patterns.get("behind", "linear")).all()
+    assert patterns.silent["behind"]["relu"] == 0
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 60])
