@@ -62,8 +62,8 @@ def scale(
         divisor = divisor + more * (apart + _total(block, lambda rows: _wide(kernel, rows) * centre[rows]))
         lost = _total(block, lambda rows: abs(_wide(kernel, rows)) * digits.rounding(sums_of(rows)))
         rounding = rounding + 4 * np.abs(more) * lost
-    divisor = np.where(np.isfinite(divisor), divisor, np.nan)  # which is larger than nothing, and so stays
-    varies = (sums["n"] > 0) & ~(np.abs(divisor) <= rounding)
+    divisor = np.where(np.isfinite(divisor), divisor, np.nan)
+    varies = (sums["n"] > 0) & ~(np.abs(divisor) <= rounding)  # so that NaN stays NaN
     factor = np.where(varies, 1 / np.where(varies, divisor, 1.0), 0.0)
     return factor, None if more is None else factor * more
 
