@@ -196,8 +196,8 @@ class PatternComputer:
         lost = [key for key, found in arrays.items() if not found.is_finite()]
         if lost:
             warnings.warn(
-                f"Patterns are NaN in {', '.join(map(repr, lost))}: on some sample, activations of the network "
-                "are infinite, NaN, or too large to be summed. Leave such samples out.",
+                f"Patterns are NaN in {', '.join(map(repr, lost))}: on some sample, activations of the "
+                "network are infinite, NaN, or too large to be summed. Leave such samples out.",
                 InnexplainWarning, stacklevel=2,
             )  # fmt: skip
         silent = {key: found.silent() for key, found in arrays.items()}
