@@ -68,7 +68,7 @@ class ScaledArrays(Mapping[str, np.ndarray]):
         return len(self._parts)
 
     def is_finite(self) -> bool:
-        """Whether no activation of the network overflowed."""
+        """Whether all activations of the network could be summed."""
         return all(np.isfinite(p.factor).all() for parts in self._parts.values() for p in parts)
 
     def silent(self) -> dict[str, int]:

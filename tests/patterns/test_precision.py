@@ -39,6 +39,7 @@ def test_compensated_sums(kind):
     add_all()
     expected = values.astype("float64").sum(axis=0)
     np.testing.assert_allclose(digits.covariance(state), expected, rtol=1e-7)
+    np.testing.assert_allclose(digits.mean(state), -3 * expected, rtol=1e-5)
     assert (np.abs(np.add.accumulate(values, axis=0)[-1] / expected - 1) > 1e-6).all()
 
 
