@@ -1,19 +1,44 @@
 """What every test relies on: the environment, and the networks and images beside the checkout."""
 
+import contextlib
 import os
 
 # TensorFlow, Keras and matplotlib read these when they are imported, so they come first.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["MPLBACKEND"] = "Agg"
+_shared = "PYTEST_XDIST_WORKER" in os.environ  # workers share the cores: one thread each
 for _threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-    os.environ.pop(_threads, None)  # TensorFlow's own defaults, as users have them
+    os.environ.pop(_threads, None)  # else TensorFlow's own defaults, as users have them
+    if _shared:
+        os.environ[_threads] = "1"
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.eagerly import compiled, eagerly
+
 CHECKOUT = Path(__file__).resolve().parents[1]
+
+_EAGERLY = contextlib.ExitStack()
+
+
+def pytest_configure() -> None:
+    """Compiling costs more than a test has to explain; fixtures of any scope and doctests meet this too."""
+    _EAGERLY.enter_context(eagerly())
+
+
+def pytest_unconfigure() -> None:
+    _EAGERLY.close()
+
+
+@pytest.fixture(autouse=True)
+def _compiled_where_marked(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Tests marked `compiled` get what users get."""
+    with compiled() if request.node.get_closest_marker("compiled") else contextlib.nullcontext():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,8 @@
-"""Explain without compiling: a tiny network that is explained once costs a tenth of the time so."""
+"""Explain without compiling: a tiny network that is explained once costs a tenth of the time so.
+
+Every test runs so unless it says otherwise: `conftest.py` starts it, the marker `compiled` and the block
+`compiled()` stop it for a while.
+"""
 
 import contextlib
 from collections.abc import Iterator
@@ -10,8 +14,12 @@ import tensorflow as tf
 
 from innexplain.backward import BackwardModel
 
+_RUN = BackwardModel.run
 
-def _run(self: BackwardModel, what: str, x: Any, target: np.ndarray, slots: Any = ()) -> dict[str, Any]:
+
+def _run_eagerly(
+    self: BackwardModel, what: str, x: Any, target: np.ndarray, slots: Any = ()
+) -> dict[str, Any]:
     answer = self.method(what, slots)([tf.constant(a) for a in x], tf.constant(target))
     return tf.nest.map_structure(lambda t: t.numpy(), answer)
 
@@ -19,5 +27,12 @@ def _run(self: BackwardModel, what: str, x: Any, target: np.ndarray, slots: Any 
 @contextlib.contextmanager
 def eagerly() -> Iterator[None]:
     """Inside, analyzers run the same steps and rules, one operation after the other."""
-    with mock.patch.object(BackwardModel, "run", _run):
+    with mock.patch.object(BackwardModel, "run", _run_eagerly):
+        yield
+
+
+@contextlib.contextmanager
+def compiled() -> Iterator[None]:
+    """Inside, analyzers compile what they run, as users have it."""
+    with mock.patch.object(BackwardModel, "run", _RUN):
         yield
