@@ -20,6 +20,8 @@ if TYPE_CHECKING:
         analyzer_names,
         check_model,
         create_analyzer,
+        register_method,
+        unregister_method,
     )
     from innexplain.comparison import Comparison, compare
     from innexplain.composites import register_rule, unregister_rule
@@ -39,6 +41,8 @@ _HOMES = {
             "analyzer_names",
             "check_model",
             "create_analyzer",
+            "register_method",
+            "unregister_method",
         ),
         "innexplain.analyzers",
     ),
@@ -60,7 +64,9 @@ __all__ = [
     "create_analyzer",
     "errors",
     "model_wo_softmax",
+    "register_method",
     "register_rule",
+    "unregister_method",
     "unregister_rule",
 ]
 

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 __all__ = [
-    "accumulation_dtype", "cast_like", "compiled", "compiled_rows", "divide_by_positive", "is_float", "late",
+    "accumulation_dtype", "cast_like", "divide_by_positive", "is_float", "late",
     "narrow", "negative", "positive", "safe_divide", "stabilise", "sum_samples", "vjp", "widen",
 ]  # fmt: skip
 
@@ -201,33 +201,3 @@ def vjp(function: Callable[..., Sequence[Tensor]], *inputs: Tensor) -> tuple[lis
         return [g if g is None or scale is None else g * scale for g in gradients]
 
     return outputs, pullback
-
-
-def compiled(function: Callable[[Tensor], Tensor]) -> Callable[[np.ndarray], np.ndarray]:
-    """A function of one tensor as a function of arrays, compiled once a shape, for any number of rows.
-
-    >>> compiled(lambda x: x * 2)(np.array([[1.0], [2.0]])).tolist()
-    [[2.0], [4.0]]
-    """
-    run = compiled_rows(lambda x: [function(x)])
-    return lambda x: run([x])[0]
-
-
-def compiled_rows(
-    function: Callable[..., Sequence[Tensor]],
-) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:
-    """A function of several tensors as a function of arrays, compiled once a set of shapes.
-
-    >>> compiled_rows(lambda x, y: [x + y])([np.array([1.0]), np.array([2.0])])[0].tolist()
-    [3.0]
-    """
-    known: dict[Any, Any] = {}
-
-    def run(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-        key = tuple((x.shape[1:], str(x.dtype)) for x in arrays)
-        if key not in known:
-            specs = [tf.TensorSpec((None, *x.shape[1:]), x.dtype) for x in arrays]
-            known[key] = tf.function(function, autograph=False).get_concrete_function(*specs)
-        return [y.numpy() for y in known[key](*[tf.constant(x) for x in arrays])]
-
-    return run

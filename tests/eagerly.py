@@ -9,30 +9,26 @@ from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
-import numpy as np
 import tensorflow as tf
 
-from innexplain.backward import BackwardModel
+from innexplain.network import Runner
 
-_RUN = BackwardModel.run
+_ANSWER = Runner.answer
 
 
-def _run_eagerly(
-    self: BackwardModel, what: str, x: Any, target: np.ndarray, slots: Any = ()
-) -> dict[str, Any]:
-    answer = self.method(what, slots)([tf.constant(a) for a in x], tf.constant(target))
-    return tf.nest.map_structure(lambda t: t.numpy(), answer)
+def _answer_eagerly(self: Runner, key: Any, function: Any, arrays: Any) -> Any:
+    return function(*map(tf.constant, arrays))
 
 
 @contextlib.contextmanager
 def eagerly() -> Iterator[None]:
     """Inside, analyzers run the same steps and rules, one operation after the other."""
-    with mock.patch.object(BackwardModel, "run", _run_eagerly):
+    with mock.patch.object(Runner, "answer", _answer_eagerly):
         yield
 
 
 @contextlib.contextmanager
 def compiled() -> Iterator[None]:
     """Inside, analyzers compile what they run, as users have it."""
-    with mock.patch.object(BackwardModel, "run", _RUN):
+    with mock.patch.object(Runner, "answer", _ANSWER):
         yield

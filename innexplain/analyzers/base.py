@@ -1,76 +1,75 @@
-"""The analyzer: the loop around a method, the same for all of them."""
+"""The analyzer: a method and a network together, and the loop around every method."""
 
 from __future__ import annotations
 
 import warnings
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import keras
 import numpy as np
 
-from innexplain.analyzers.core import Core, Request, Result, Rows, total
+from innexplain.analyzers.method import Method, names_where
 from innexplain.arguments import check_count
 from innexplain.composites import Assignment
 from innexplain.errors import ArgumentError, InnexplainWarning, InputError
 from innexplain.graph.inputs import batches_of, is_dataset
-from innexplain.numerics import narrow
+from innexplain.network import Network, Options, Request, Result, chunks, float_dtype, total
 from innexplain.rules import ReLURule
-
-__all__ = ["EMPTY_DATASET", "Analyzer", "chunks", "float_dtype", "join_batches"]
-
 
 EMPTY_DATASET = "The dataset is empty: there is no sample to explain."
 
 
-class Analyzer(ABC):
+class Analyzer:
     """Explains a model's decisions; made by `innexplain.create_analyzer`.
 
     Args:
-        core: the model, made ready for the method.
+        model: the user's model.
+        method: how it is explained.
+        options: arguments of every analyzer.
+        network: the model made ready for the method, where there is one already.
     """
 
-    name = "analyzer"
-    #: Rows of model calls that one sample costs; the progress bar counts them.
-    rows_per_sample = 1
-    needs_fit = False
-    #: Whether the map is a derivative or acts like one, so that path methods may integrate it.
-    gradient_like = False
-    #: Whether `return_layers` can be told: the method goes backwards through the layers, once a sample.
-    records_layers = False
+    def __init__(
+        self, model: Any, method: Method, options: Options | None = None, network: Network | None = None
+    ) -> None:
+        self._bind(model, method, options or Options(), network)
 
-    def __init__(self, core: Core) -> None:
-        self.core = core
+    def _bind(self, model: Any, method: Method, options: Options, network: Network | None = None) -> None:
+        self.model = model
+        self.method = method
+        self.options = options
+        self.network = method.network(model, options) if network is None else network
 
     def __repr__(self) -> str:
-        return f"<innexplain analyzer {self.name!r} for model {self.model.name!r}>"
+        shown = {**self.method.changed(), **_changed(self.options)}
+        settings = "".join(f", {name}={_short(value)}" for name, value in shown.items())
+        return f"<innexplain analyzer {self.name!r} for model {self.network.name!r}{settings}>"
 
     @property
-    def model(self) -> Any:
-        """The user's model."""
-        return self.core.model
+    def name(self) -> str:
+        """The name of its method."""
+        return self.method.name
+
+    @property
+    def needs_fit(self) -> bool:
+        """Whether it has to see data before it can explain."""
+        return self.method.needs_fit
 
     @property
     def assignments(self) -> list[Assignment]:
         """Every step that relevance passes through, with its rule."""
-        return self.core.assignments
+        return list(self.network.assignments)
 
     @property
     def overridden(self) -> tuple[str, ...]:
         """The steps whose backward pass is not their derivative, as paths."""
         return tuple(str(a.step) for a in self.assignments if isinstance(a.rule, ReLURule))
 
-    @abstractmethod
-    def explain(self, rows: Rows, data: np.ndarray, request: Request) -> Result:
-        """Explain rows that are already checked.
-
-        Args:
-            rows: one array an entry of the graph.
-            data: the target's data, one row a sample.
-            request: how many rows at a time, and what to tell besides.
-        """
+    def attribute(self, rows: Any, data: np.ndarray, request: Request) -> Result:
+        """Explain rows that are already checked, see `Method.attribute`."""
+        return self.method.attribute(self.network, rows, data, request)
 
     def analyze(
         self,
@@ -134,43 +133,45 @@ class Analyzer(ABC):
                 "return_layers must be a list of layers, names or paths. "
                 f"Received: return_layers={return_layers!r}. Did you mean [{return_layers!r}]?"
             )
-        if return_layers and not self.records_layers:
+        if return_layers and not self.method.records_layers:
+            able = names_where(lambda m: m.records_layers and not m.name.startswith("lrp."))
             raise ArgumentError(
                 f"{self.name} has no relevance of layers to return. Leave return_layers out, or use an "
-                "analyzer that goes backwards through the layers once: gradient, input_t_gradient, "
-                "sensitivity, deconvnet, guided_backprop, or one of LRP, deep Taylor and patterns. "
+                f"analyzer that goes backwards through the layers once: {', '.join(able)}. "
                 f"Received: return_layers={return_layers!r}"
             )
-        return self.core.slots(return_layers)
+        return self.network.slots(return_layers)
 
     def _analyze_arrays(
         self, x: Any, selection: Any, request: Request, progress: bool, start: int | None = None
     ) -> tuple[Any, dict[str, Any]]:
-        batch_size = request.batch_size
-        arrays, leaves, repack = self.core.read(x)
-        n, shape = len(arrays[0]), self.core.output_shape(arrays)
-        if start is not None and self.core.target.per_sample(selection, shape):
+        given = self.network.read(x)
+        arrays, target = given.arrays, self.network.target
+        n, shape = len(arrays[0]), self.network.output_shape(arrays)
+        if start is not None and target.per_sample(selection, shape):
             selection = self._share(selection, start, n, shape)
-        data = self.core.target.data(selection, n, shape)
-        bar = keras.utils.Progbar(n * self.rows_per_sample, unit_name="row") if progress else None
+        data = target.data(selection, n, shape)
+        total_rows = n * self.method.rows_per_sample(self.network)
+        bar = keras.utils.Progbar(total_rows, unit_name="row") if progress else None
         request = replace(request, tick=bar.add) if bar else request
         parts = []
-        for start in range(0, n, batch_size):
-            block = [a[start : start + batch_size] for a in arrays]
-            rows = self.core.rows(block)
-            parts.append(self.explain(rows, data[start : start + batch_size], request))
+        for part in chunks(n, request.batch_size):
+            rows = self.network.rows([a[part] for a in arrays])
+            parts.append(self.attribute(rows, data[part], request))
         result = Result.join(parts)
-        answer = []
-        for index, leaf in enumerate(leaves):  # no comprehension: a warning points at the caller's line
-            answer.append(self._mirror(result, index, leaf, n))
-        return repack(answer), _info(result)
+        maps = self.network.mirror(result.maps, given)
+        self._tell_silent(maps, stacklevel=4)
+        # Of a boolean mask there is nothing to attribute to.
+        pairs = zip(maps, given.leaves, strict=True)
+        filled = [np.zeros(np.shape(x), float_dtype(x)) if m is None else m for m, x in pairs]
+        return given.repack(filled), _info(result)
 
     def _share(self, selection: Any, start: int, n: int, shape: tuple[int, ...]) -> Any:
         """The entries of a selection for one batch of a dataset; with the first batch all are checked."""
         if len(selection) < start + n:
             _wrong_length(selection, f"at least {start + n}")
         if start == 0:
-            self.core.target.data(selection, len(selection), shape)
+            self.network.target.data(selection, len(selection), shape)
         return selection[start : start + n]
 
     def _analyze_dataset(
@@ -189,42 +190,23 @@ class Analyzer(ABC):
                 bar.add(1)
         if not answers:
             raise InputError(EMPTY_DATASET)
-        shape = self.core.output_shape(self.core.read(batch)[0])
-        if self.core.target.per_sample(selection, shape) and len(selection) != done:
+        shape = self.network.output_shape(self.network.read(batch).arrays)
+        if self.network.target.per_sample(selection, shape) and len(selection) != done:
             _wrong_length(selection, str(done))
         return join_batches(answers), join_batches(infos)
 
-    def _mirror(self, result: Result, index: int, leaf: Any, n: int) -> np.ndarray:
-        """The answer for one model input, from the maps of the entries that belong to it."""
-        entries = self.core.explained
-        maps = [m for m, e in zip(result.maps, entries, strict=True) if e.origin == index]
-        dtype = float_dtype(leaf)
-        if not maps:  # a boolean mask: nothing to attribute to
-            return np.zeros(np.shape(leaf), dtype)
-        if any(e.embedding is not None for e in entries if e.origin == index):
-            maps = [self._token_scores(maps, leaf)]
-        answer = narrow(maps[0], dtype)
-        self._tell_silent(answer, stacklevel=5)
-        return answer
-
-    def _tell_silent(self, maps: np.ndarray, stacklevel: int) -> None:
+    def _tell_silent(self, found: Sequence[np.ndarray | None], stacklevel: int) -> None:
         """Warn of samples whose map is zero."""
-        silent = ~np.any(maps.reshape(len(maps), -1), axis=1)
-        if silent.any():
-            warnings.warn(
-                f"{self.name}: the map of {int(silent.sum())} of {len(maps)} samples is zero everywhere: the "
-                "explained score does not depend on this input there (dead ReLUs, a saturated output, "
-                "or an input that this output does not use).",
-                InnexplainWarning,
-                stacklevel=stacklevel,
-            )
-
-    def _token_scores(self, maps: list[np.ndarray], leaf: Any) -> np.ndarray:
-        """One score a token, or the maps of all embeddings of a token side by side."""
-        if maps[0].ndim == np.ndim(leaf):
-            return np.sum(maps, axis=0)
-        joined = np.concatenate(maps, axis=-1)
-        return joined if self.core.options.embedding_map else joined.sum(axis=-1)
+        for maps in found:  # no comprehension: the warning points at the caller's line
+            silent = np.zeros(0, bool) if maps is None else ~np.any(maps.reshape(len(maps), -1), axis=1)
+            if silent.any():
+                warnings.warn(
+                    f"{self.name}: the map of {int(silent.sum())} of {len(silent)} samples is zero everywhere: "
+                    "the explained score does not depend on this input there (dead ReLUs, a saturated "
+                    "output, or an input that this output does not use).",
+                    InnexplainWarning,
+                    stacklevel=stacklevel,
+                )
 
 
 def _wrong_length(selection: Any, samples: str) -> None:
@@ -234,10 +216,19 @@ def _wrong_length(selection: Any, samples: str) -> None:
     )
 
 
-def float_dtype(leaf: Any) -> np.dtype:
-    """The dtype of the answer for an input."""
-    dtype = np.asarray(leaf).dtype
-    return dtype if dtype.kind == "f" else np.dtype("float32")
+def _changed(options: Options) -> dict[str, Any]:
+    usual = Options()
+    return {name: value for name, value in vars(options).items() if value is not getattr(usual, name)}
+
+
+def _short(value: Any) -> str:
+    """A setting in a line."""
+    if isinstance(value, np.ndarray):
+        return f"<array {value.shape} {value.dtype}>"
+    if isinstance(value, Method):
+        return repr(value.name)
+    text = repr(value)
+    return text if len(text) <= 60 else f"<{type(value).__name__}>"
 
 
 def _info(result: Result) -> dict[str, Any]:
@@ -269,9 +260,3 @@ def join_batches(batches: list[Any]) -> Any:
 def _length(dataset: Any) -> int | None:
     length = int(dataset.cardinality())
     return length if length > 0 else None
-
-
-def chunks(total: int, size: int) -> Iterator[slice]:
-    """Slices of at most `size` rows."""
-    for start in range(0, total, size):
-        yield slice(start, min(start + size, total))

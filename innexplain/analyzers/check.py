@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from innexplain.analyzers.registry import build
+from innexplain.analyzers.walking import WalkedNetwork
 from innexplain.composites import Assignment, Refuse
 from innexplain.console import write
 from innexplain.errors import GraphError, NothingOverriddenError, UnsupportedLayerError
@@ -92,10 +93,10 @@ def _check(model: Any, name: str, kwargs: dict[str, Any]) -> Check:
         analyzer = build(name, model, kwargs, check_only=True)
     except (GraphError, UnsupportedLayerError) as error:
         return Check(name, (), str(error))
-    core, rows = analyzer.core, tuple(_row(a) for a in analyzer.assignments)
+    network, rows = analyzer.network, tuple(_row(a) for a in analyzer.assignments)
     try:
-        if core.composite is not None:
-            core.composite.require(core.assignments)
+        if isinstance(network, WalkedNetwork):
+            network.require()
     except NothingOverriddenError as error:
         return Check(name, rows, str(error))
     except UnsupportedLayerError:

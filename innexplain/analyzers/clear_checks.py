@@ -6,29 +6,34 @@ from typing import Any
 
 import numpy as np
 
-from innexplain.analyzers.base import Analyzer
+from innexplain.analyzers.method import Method
 from innexplain.arguments import check_count
 from innexplain.errors import ArgumentError
+from innexplain.network import Network
 from innexplain.targets import IndexTarget
-
-__all__ = ["TOP_K", "check_classes", "check_included", "check_response"]
 
 TOP_K = 10
 
 
-def check_response(analyzer: Analyzer, layer: Any, rectify: bool) -> None:
-    """Another analyzer has to tell classes apart, and has no use for the settings of the deconvolution."""
-    if layer is not None or rectify:
+def check_settings(response: Method | None, layer: Any, rectify: Any) -> None:
+    """Another method has no use for the settings of the deconvolution."""
+    if not isinstance(rectify, bool):
+        raise ArgumentError(f"rectify must be True or False. Received: rectify={rectify!r}")
+    if response is not None and (layer is not None or rectify):
         raise ArgumentError(
             "layer= and rectify= belong to response='deconvolution'. "
-            f"Received: response={analyzer.name!r}, layer={layer!r}, rectify={rectify!r}"
+            f"Received: response={response.name!r}, layer={layer!r}, rectify={rectify!r}"
         )
-    mode = analyzer.core.options.neuron_selection_mode
-    if analyzer.core.composite is None or not isinstance(analyzer.core.target, IndexTarget):
+
+
+def check_response(response: Method, network: Network) -> None:
+    """Another method has to tell classes apart."""
+    if not response.backwards or not isinstance(network.target, IndexTarget):
         raise ArgumentError(
             "response must be an analyzer that explains one class after the other, such as 'lrp.epsilon' or "
             "'gradient', made with neuron_selection_mode='index' or 'max_activation'. Received: "
-            f"response={analyzer.name!r} with neuron_selection_mode={mode!r}"
+            f"response={response.name!r} with "
+            f"neuron_selection_mode={network.options.neuron_selection_mode!r}"
         )
 
 

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 from innexplain.analyzers.base import Analyzer
-from innexplain.analyzers.clear import Clear
-from innexplain.analyzers.wrappers import SmoothGrad
-
-__all__ = ["map_meaning"]
-
-_STRENGTH = ("sensitivity",)
-_SIGNAL = ("input", "pattern.net")
+from innexplain.analyzers.clear_network import ClearNetwork
+from innexplain.analyzers.registry import METHODS
 
 
 def map_meaning(analyzer: Analyzer | str) -> str:
@@ -26,9 +21,8 @@ def map_meaning(analyzer: Analyzer | str) -> str:
     >>> [map_meaning(name) for name in ("lrp.epsilon", "sensitivity", "pattern.net")]
     ['relevance', 'strength', 'signal']
     """
-    if isinstance(analyzer, SmoothGrad):
-        return map_meaning(analyzer.analyzer)
-    name = analyzer if isinstance(analyzer, str) else analyzer.name
-    if name == "clear" and not (isinstance(analyzer, Clear) and analyzer.asked_for_one):
-        return "dominance"
-    return "strength" if name in _STRENGTH else "signal" if name in _SIGNAL else "relevance"
+    if isinstance(analyzer, str):
+        return METHODS[analyzer].meaning if analyzer in METHODS else "relevance"
+    if isinstance(analyzer.network, ClearNetwork) and analyzer.network.asked_for_one:
+        return "relevance"
+    return analyzer.method.meaning

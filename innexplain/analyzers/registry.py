@@ -1,98 +1,42 @@
 """The names, and what makes an analyzer of each.
 
-To add an analyzer, write a builder `f(model, options, *, own_argument=default)` and give it a row here.
+To add an analyzer, write a `Method` and give it a row here.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any
 
-from innexplain.analyzers import backward
+from innexplain.analyzers.averages import PathIntegral, Smoothing
 from innexplain.analyzers.base import Analyzer
 from innexplain.analyzers.baselines import Input, Random
-from innexplain.analyzers.clear import DECONVOLUTION, clear
-from innexplain.analyzers.core import Options
+from innexplain.analyzers.clear import Clear
+from innexplain.analyzers.clear_analyzer import ClearAnalyzer
+from innexplain.analyzers.gradient import (
+    Deconvnet,
+    Gradient,
+    GuidedBackprop,
+    InputTimesGradient,
+    Sensitivity,
+)
 from innexplain.analyzers.lrp import LRP_METHODS
-from innexplain.analyzers.pattern import PATTERN_METHODS
-from innexplain.analyzers.signatures import add_keywords
+from innexplain.analyzers.method import METHODS, Method
+from innexplain.analyzers.pattern import PATTERN_METHODS, Pattern, PatternAnalyzer
+from innexplain.analyzers.walking import Composed
 from innexplain.analyzers.wrappers import IntegratedGradients, SmoothGrad
-from innexplain.errors import ArgumentError, NotFittedError, UnknownNameError, nearest
+from innexplain.composites import Composite
+from innexplain.errors import ArgumentError, UnknownNameError, nearest
+from innexplain.network import Options, name_of
 
-__all__ = ["analyzer_names", "build", "create_analyzer"]
-
-Builder = Callable[..., Analyzer]
 _COMMON = tuple(f.name for f in fields(Options) if f.name != "check_only")
 
-
-def _around(wrapper: Builder) -> Builder:
-    """A builder of a wrapper around an analyzer given by name; its own arguments stay those of the class."""
-
-    def around(model: Any, options: Options, *, analyzer: Any = "gradient", **own: Any) -> Analyzer:
-        if isinstance(analyzer, Analyzer):
-            _same_model(analyzer, model, options)
-            return wrapper(analyzer, **own)
-        return wrapper(_ready(analyzer, model, options, "analyzer"), **own)
-
-    add_keywords(around, wrapper, skip=("analyzer",))
-    return around
-
-
-def _ready(name: Any, model: Any, options: Options, word: str) -> Analyzer:
-    """An analyzer made from its name alone, which must need nothing more."""
-    analyzer = _build(name, model, options, {})
-    if analyzer.needs_fit:
-        raise NotFittedError(
-            f"{word}={name!r} needs patterns of this model, which no name gives. Give an analyzer that has "
-            f"them: {word}=create_analyzer({name!r}, model, patterns=...), or one after fit(dataset)."
-        )
-    return analyzer
-
-
-def _same_model(analyzer: Analyzer, model: Any, options: Options, word: str = "analyzer") -> None:
-    if analyzer.model is not model:
-        raise ArgumentError(
-            f"{word} explains another model ({analyzer.model.name!r}) than the one given "
-            f"({model.name!r}). Give its name instead of the analyzer."
-        )
-    if options != Options():
-        raise ArgumentError(
-            f"An analyzer that is given as an object, {word}=, keeps its own settings: give "
-            f"{', '.join(_COMMON)} when it is created, not to the one around it."
-        )
-
-
-def _clear(model: Any, options: Options, *, response: Any = DECONVOLUTION, **own: Any) -> Analyzer:
-    """`clear`, with the analyzer behind the class maps made if it is given by name."""
-    if isinstance(response, Analyzer):
-        _same_model(response, model, replace(options, neuron_selection_mode="max_activation"), "response")
-    elif response != DECONVOLUTION:
-        if not isinstance(response, str) or response not in _REGISTRY:
-            raise UnknownNameError(
-                f"response must be {DECONVOLUTION!r}, the name of an analyzer, or an analyzer."
-                f"{nearest(response, (DECONVOLUTION, *_REGISTRY))} Received: response={response!r}"
-            )
-        response = _ready(response, model, options, "response")
-    return clear(model, options, response=response, **own)
-
-
-add_keywords(_clear, clear, skip=("model", "options", "response"))
-
-_REGISTRY: dict[str, Builder] = {
-    "input": Input,
-    "random": Random,
-    "gradient": backward.gradient,
-    "sensitivity": backward.sensitivity,
-    "input_t_gradient": backward.input_t_gradient,
-    "integrated_gradients": _around(IntegratedGradients),
-    "smoothgrad": _around(SmoothGrad),
-    "deconvnet": backward.deconvnet,
-    "guided_backprop": backward.guided_backprop,
-    **LRP_METHODS,
-    **PATTERN_METHODS,
-    "clear": _clear,
+#: Methods whose analyzers can do more than `analyze`.
+_ANALYZERS: dict[type[Method], type[Analyzer]] = {
+    Smoothing: SmoothGrad,
+    PathIntegral: IntegratedGradients,
+    Pattern: PatternAnalyzer,
+    Clear: ClearAnalyzer,
 }
 
 
@@ -102,15 +46,58 @@ def analyzer_names() -> tuple[str, ...]:
     >>> "guided_backprop" in analyzer_names()
     True
     """
-    return tuple(_REGISTRY)
+    return tuple(METHODS)
 
 
-def create_analyzer(name: str, model: Any, **kwargs: Any) -> Analyzer:
+def register_method(name: str, method: Any) -> None:
+    """Make a name known to `create_analyzer` and all that takes names, until the process ends.
+
+    Args:
+        name: a new name.
+        method: a `Composite`, rows of your own; or a `Method`, a name's with other settings for instance.
+
+    Raises:
+        ArgumentError: the name is one of the package's, or the method is none.
+
+    >>> from innexplain.composites import everywhere, lrp_composite
+    >>> from innexplain.rules import Epsilon
+    >>> register_method("my_lrp", lrp_composite("my_lrp", everywhere(Epsilon(0.5))))
+    >>> "my_lrp" in analyzer_names()
+    True
+    >>> unregister_method("my_lrp")
+    """
+    if not isinstance(name, str) or not name or name in _OWN:
+        raise ArgumentError(
+            "register_method needs a name that is not one of the package's. "
+            f"Received: {name!r}. Choose another one."
+        )
+    METHODS[name] = replace(_method(method), name=name)
+
+
+def unregister_method(name: str) -> None:
+    """Forget a name of your own; nothing happens if there is no such name."""
+    if name not in _OWN:
+        METHODS.pop(name, None)
+
+
+def _method(given: Any) -> Method:
+    if isinstance(given, Composite):
+        return Composed(rows=given, name=given.name)
+    if isinstance(given, Method):
+        return given
+    raise ArgumentError(
+        "A method must be an innexplain.composites.Composite or an innexplain.analyzers.Method. "
+        f"Received: {given!r}"
+    )
+
+
+def create_analyzer(name: Any, model: Any, **kwargs: Any) -> Analyzer:
     """Make an analyzer of a model.
 
     Args:
-        name: one of `analyzer_names()`.
-        model: a built Keras model, with or without its final softmax. It is not changed.
+        name: one of `analyzer_names()`, or a `Composite`: rows of your own.
+        model: a built Keras model, with or without its final softmax. It is not changed.  Methods that
+            only call it take any function from arrays to arrays (n, ...) in its place.
         neuron_selection_mode: `"max_activation"` (default; of one sigmoid unit, the predicted class),
             `"index"`, `"all"` (the sum of all outputs), `"weights"`, or a callable that takes the outputs
             (n, ...) and gives a score (n,), written with `keras.ops`.
@@ -145,27 +132,84 @@ def create_analyzer(name: str, model: Any, **kwargs: Any) -> Analyzer:
     return build(name, model, kwargs)
 
 
-def build(name: str, model: Any, kwargs: dict[str, Any], check_only: bool = False) -> Analyzer:
+def build(name: Any, model: Any, kwargs: dict[str, Any], check_only: bool = False) -> Analyzer:
     """`create_analyzer`, with layers that have no rule kept as they are if `check_only`."""
     common = {key: value for key, value in kwargs.items() if key in _COMMON}
     own = {key: value for key, value in kwargs.items() if key not in _COMMON}
-    return _build(name, model, Options(**common, check_only=check_only), own)
+    usual = _named(name) if isinstance(name, str) else _method(name)
+    _check_arguments(usual, own)
+    options, network = Options(**common, check_only=check_only), None
+    for word, value in own.items():
+        if isinstance(value, Analyzer):
+            outer = {key: getattr(options, key) for key in (*usual.own_options, "check_only")}
+            _check_inner(value, model, replace(options, **{k: getattr(Options(), k) for k in outer}), word)
+            options = replace(value.options, **outer)
+            network = value.network if options == value.options and not usual.own_options else None
+    method = replace(usual, **own)
+    return analyzer_of(model, method, options, network)
 
 
-def _build(name: str, model: Any, options: Options, own: dict[str, Any]) -> Analyzer:
-    if not isinstance(name, str) or name not in _REGISTRY:
+def analyzer_of(model: Any, method: Method, options: Options, network: Any = None) -> Analyzer:
+    """The analyzer of a method, of the class that has all that it can do."""
+    kind = next((made for known, made in _ANALYZERS.items() if isinstance(method, known)), Analyzer)
+    analyzer = kind.__new__(kind)
+    analyzer._bind(model, method, options, network)
+    return analyzer
+
+
+def _named(name: str) -> Method:
+    if name not in METHODS:
         raise UnknownNameError(
-            f"There is no analyzer {name!r}.{nearest(name, _REGISTRY)} "
-            f"Expected one of: {', '.join(_REGISTRY)}."
+            f"There is no analyzer {name!r}.{nearest(name, METHODS)} Expected one of: {', '.join(METHODS)}."
         )
-    builder = _REGISTRY[name]
-    parameters = inspect.signature(builder).parameters.values()
-    known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    return METHODS[name]
+
+
+def _check_arguments(method: Method, own: dict[str, Any]) -> None:
+    known = [f.name for f in method.arguments()]
     unknown = [key for key in own if key not in known]
     if unknown:
         raise ArgumentError(
-            f"{name} does not take {unknown[0]!r}.{nearest(unknown[0], (*known, *_COMMON))} "
+            f"{method.name} does not take {unknown[0]!r}.{nearest(unknown[0], (*known, *_COMMON))} "
             f"Its own arguments: {', '.join(known) or 'none'}; those of every analyzer: "
             f"{', '.join(_COMMON)}."
         )
-    return builder(model, options, **own)
+
+
+def _check_inner(analyzer: Analyzer, model: Any, options: Options, word: str) -> None:
+    """An analyzer inside another one is of the same model, and keeps its own settings."""
+    if analyzer.model is not model:
+        raise ArgumentError(
+            f"{word} explains another model ({analyzer.network.name!r}) than the one given "
+            f"({name_of(model)!r}). Give its name instead of the analyzer."
+        )
+    if options != Options():
+        raise ArgumentError(
+            f"An analyzer that is given as an object, {word}=, keeps its own settings: give "
+            f"{', '.join(_COMMON)} when it is created, not to the one around it."
+        )
+
+
+def _fill(methods: dict[str, Method]) -> None:
+    """Add rows to the table; later ones may be around earlier ones."""
+    for name, method in methods.items():
+        METHODS[name] = replace(method, name=name)
+
+
+_fill({
+    "input": Input(),
+    "random": Random(compared=9),
+    "gradient": Gradient(),
+    "sensitivity": Sensitivity(compared=6),
+    "input_t_gradient": InputTimesGradient(compared=7),
+})  # fmt: skip
+_fill({
+    "integrated_gradients": PathIntegral(compared=8),
+    "smoothgrad": Smoothing(),
+    "deconvnet": Deconvnet(compared=4),
+    "guided_backprop": GuidedBackprop(compared=5),
+    **LRP_METHODS,
+    **PATTERN_METHODS,
+    "clear": Clear(),
+})  # fmt: skip
+_OWN = frozenset(METHODS)

@@ -2,14 +2,12 @@
 
 from innexplain.backward.class_sweeps import REDUCTIONS, ClassSweeps, reduce_channels
 from innexplain.backward.layer import BackwardLayer
-from innexplain.backward.model import BackwardModel, fixed_batch, naming_failures
+from innexplain.backward.model import BackwardModel
 
 __all__ = [
     "REDUCTIONS",
     "BackwardLayer",
     "BackwardModel",
     "ClassSweeps",
-    "fixed_batch",
-    "naming_failures",
     "reduce_channels",
 ]

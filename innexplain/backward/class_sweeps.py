@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,16 +11,14 @@ import tensorflow as tf
 from keras import ops
 
 from innexplain.backward.model import BackwardModel
-from innexplain.composites import Assignment
 from innexplain.graph.canonical import Canonical
 from innexplain.graph.class_maps import ClassMaps
 from innexplain.graph.kinds import ACTIVATION, OPAQUE, RELU, SCALE, SUM, WRAPPER
 from innexplain.graph.step import Entry, Step
 from innexplain.graph.view import forward_values
 from innexplain.numerics import accumulation_dtype, widen
+from innexplain.rules import Rule
 from innexplain.targets import MAX, Target
-
-__all__ = ["REDUCTIONS", "ClassSweeps", "reduce_channels"]
 
 Tensor = Any
 
@@ -43,7 +41,7 @@ class ClassSweeps(BackwardModel):
     is left goes backwards through the rules.
 
     Args:
-        model, canonical, assignments, target: as for `BackwardModel`.
+        model, canonical, rules, target: as for `BackwardModel`.
         start: the tensor z_L.
         reduction: what is done with channels, one of `REDUCTIONS`.
 
@@ -54,20 +52,14 @@ class ClassSweeps(BackwardModel):
         self,
         model: keras.Model,
         canonical: Canonical,
-        assignments: Sequence[Assignment],
+        rules: Mapping[int, Rule],
         target: Target,
         start: ClassMaps,
         reduction: str = "sum",
     ) -> None:
-        super().__init__(model, canonical, assignments, target)
+        super().__init__(model, canonical, rules, target)
         self.start = start
         self.reduction = reduction
-
-    def method(self, what: str, slots: tuple[int, ...]) -> Callable[[Sequence[Tensor], Tensor], Any]:
-        """`"sweeps"`, with the number of classes in one sweep, and `"score"`, besides those of the base."""
-        if what == "sweeps":
-            return partial(self.sweeps, together=slots[0])
-        return super().method(what, slots)
 
     def score(self, x: Sequence[Tensor], target: Tensor) -> dict[str, Any]:
         """The activation of every class, without a backward pass; `target` as for `sweeps`."""

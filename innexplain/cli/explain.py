@@ -186,7 +186,7 @@ def _explain_all(plan: _Plan, paths: list[str]) -> Iterator[tuple[list[np.ndarra
 def _explain(plan: _Plan, pixels: np.ndarray) -> list[Explained]:
     x = plan.prepare(pixels)
     maps, info = plan.analyzer.analyze(x, neuron_selection=plan.neuron, return_info=True)
-    outputs = _predict(plan.model, x, plan.asked.batch)
+    outputs = plan.analyzer.network.outputs([x], len(x))[0]
     classes = plan.analyzer.maps(x, include=plan.neuron) if plan.analyzer.name == CLEAR else None
     return [
         Explained(
@@ -198,16 +198,3 @@ def _explain(plan: _Plan, pixels: np.ndarray) -> list[Explained]:
         )
         for i in range(len(x))
     ]
-
-
-def _predict(model: Any, x: np.ndarray, batch: int | None) -> np.ndarray:
-    """The model's own outputs; a model of a fixed batch gets its rows filled up."""
-    keras = quiet_keras()
-    size = batch or len(x)
-    rows = []
-    for start in range(0, len(x), size):
-        block = x[start : start + size]
-        filled = np.concatenate([block, np.repeat(block[-1:], size - len(block), axis=0)])
-        output = keras.tree.flatten(model(filled, training=False))[0]
-        rows.append(keras.ops.convert_to_numpy(output)[: len(block)])
-    return np.concatenate(rows)

@@ -172,7 +172,7 @@ def _check_analyzer(label: str, analyzer: Analyzer, model: Any, as_predicted: bo
         raise ArgumentError(
             f"The analyzer {label!r} was made for another model. Make one for the model that is compared on."
         )
-    if analyzer.core.options.neuron_selection_mode == "max_activation" and not as_predicted:
+    if analyzer.options.neuron_selection_mode == "max_activation" and not as_predicted:
         raise ArgumentError(
             f"The analyzer {label!r} explains the predicted class, and target= asks for another one. Make it "
             "with neuron_selection_mode='index', which explains the class it is told."

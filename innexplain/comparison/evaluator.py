@@ -51,7 +51,7 @@ class Subject:
     @property
     def neuron_selection(self) -> np.ndarray | None:
         """What the analyzer has to be told so that it explains the class of every sample."""
-        indexed = self.analyzer is not None and self.analyzer.core.options.neuron_selection_mode == "index"
+        indexed = self.analyzer is not None and self.analyzer.options.neuron_selection_mode == "index"
         return self.target if indexed else None
 
 

@@ -1,6 +1,6 @@
 """Which step gets which rule."""
 
-from innexplain.composites.composite import Assignment, Composite, Refuse, Row
+from innexplain.composites.composite import Assignment, Composite, Refuse, Row, check_unsupported
 from innexplain.composites.lrp import (
     RULE_NAMES,
     Placement,
@@ -38,6 +38,7 @@ __all__ = [
     "Placement",
     "Refuse",
     "Row",
+    "check_unsupported",
     "clear_composite",
     "dense_and_rest",
     "everywhere",

@@ -62,6 +62,14 @@ class Assignment:
         return isinstance(self.rule, Rule)
 
 
+def check_unsupported(unsupported: Any) -> None:
+    """Raise if it says nothing of what becomes of layers without a rule."""
+    if unsupported not in ("error", "gradient"):
+        raise ArgumentError(
+            f"unsupported must be 'error' or 'gradient'. Received: unsupported={unsupported!r}"
+        )
+
+
 def _predicate(graph: Graph, address: Any) -> Predicate:
     """What an address of `rules=` means: a type, a condition on a step, or steps of the graph."""
     if isinstance(address, type):
@@ -126,7 +134,9 @@ class Composite:
         """The same method with further rows tried first."""
         return replace(self, rows=(*rows, *self.rows))
 
-    def assign(self, graph: Graph, rules: Rules = None, unsupported: str = "error") -> list[Assignment]:
+    def assign(
+        self, graph: Graph, rules: Rules = None, unsupported: str = "error", keep: int | None = None
+    ) -> list[Assignment]:
         """Decide for every step that relevance passes through, in the graph's order.
 
         Args:
@@ -134,18 +144,16 @@ class Composite:
             rules: the caller's own rows: layer object, type, name, path tuple or condition -> rule or
                 name of a rule; a dict, or a list of pairs.
             unsupported: `"error"` leaves refusals, `"gradient"` puts the gradient in their place.
+            keep: the slot at which relevance stops; of the entries, if there is none.
 
         Raises:
             AddressError: an address in `rules` matches nothing.
             ArgumentError: a rule in `rules` is none, or suits none of the steps that it is given for; the
                 model has fewer layers than the rows speak of.
         """
-        if unsupported not in ("error", "gradient"):
-            raise ArgumentError(
-                f"unsupported must be 'error' or 'gradient'. Received: unsupported={unsupported!r}"
-            )
+        check_unsupported(unsupported)
         self._check_until(graph)
-        active = graph.active()
+        active = graph.active(keep)
         steps = [s for s in graph.steps if active.intersection(s.inputs) and s.kind != MASK]
         own = self._own_rows(graph, steps, rules)
         answer = [Assignment(step, self._decide(step, own)) for step in steps]

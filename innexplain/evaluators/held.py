@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from innexplain.analyzers import Analyzer, create_analyzer
-from innexplain.analyzers.base import chunks
-from innexplain.analyzers.core import Request
 from innexplain.errors import ArgumentError, InputError, ModelError
 from innexplain.evaluators.arrays import spatial_maps
 from innexplain.graph.step import Entry
+from innexplain.network import Request, chunks, name_of
 from innexplain.targets import MAX, IndexTarget
 
 __all__ = ["Held", "analyzer_of", "hold"]
@@ -33,8 +32,8 @@ def analyzer_of(model: Any, analyzer: Any) -> Analyzer:
         )
     if analyzer.model is not model:
         raise ArgumentError(
-            f"analyzer explains another model ({analyzer.model.name!r}) than the one given "
-            f"({getattr(model, 'name', model)!r}). Make it with create_analyzer({analyzer.name!r}, model)."
+            f"analyzer explains another model ({analyzer.network.name!r}) than the one given "
+            f"({name_of(model)!r}). Make it with create_analyzer({analyzer.name!r}, model)."
         )
     return analyzer
 
@@ -63,18 +62,18 @@ class Held:
             samples: the sample that each was made of, (rows,).
             spatial: whether channels are summed; else maps are as the analyzer gives them.
         """
-        core, request = self.analyzer.core, Request(self.batch_size)
+        network, request = self.analyzer.network, Request(self.batch_size)
         parts = []
         for part in chunks(len(x), self.batch_size):
-            rows = core.rows(core.read(x[part])[0])  # anew each time: embeddings may have changed
-            maps = self.analyzer.explain(rows, self.data[samples[part]], request).maps
+            rows = network.rows(network.read(x[part]).arrays)  # anew each time: embeddings may have changed
+            maps = self.analyzer.attribute(rows, self.data[samples[part]], request).maps
             if not all(np.isfinite(m).all() for m in maps):
                 raise InputError(
                     f"{self.analyzer.name} gives NaN or infinity: the network overflows on this input, or "
                     "with these (random) weights."
                 )
             if spatial:
-                found = zip(maps, core.of_explained(rows), core.explained, strict=True)
+                found = zip(maps, network.of_explained(rows), network.explained, strict=True)
                 maps = [_spatial(*columns) for columns in found]
             # What several embeddings of the same tokens get adds up.
             parts.append(maps[0] if len(maps) == 1 else np.sum(maps, axis=0))
@@ -93,19 +92,19 @@ def hold(analyzer: Analyzer, x: Any, batch_size: int, neuron_selection: Any = No
         InputError: x does not fit the model.
         ArgumentError: `neuron_selection` does not fit the analyzer.
     """
-    core = analyzer.core
-    if len(core.inputs) != 1:
+    network = analyzer.network
+    if len(network.inputs) != 1:
         raise ModelError(
-            f"Maps of one input are compared; {analyzer.model.name!r} takes {len(core.inputs)}. Give a model "
+            f"Maps of one input are compared; {network.name!r} takes {len(network.inputs)}. Give a model "
             "of the one to look at, with the others fixed inside."
         )
-    (array,), _, _ = core.read(x)
-    if neuron_selection is None and isinstance(core.target, IndexTarget):
+    (array,) = network.read(x).arrays
+    if neuron_selection is None and isinstance(network.target, IndexTarget):
         data = np.full(len(array), MAX, "int32")
     else:
-        data = core.target.data(neuron_selection, len(array), core.output_shape([array]))
+        data = network.target.data(neuron_selection, len(array), network.output_shape([array]))
     held = [
-        core.resolve(core.rows([array[part]]), data[part], batch_size)[1]
+        network.resolve(network.rows([array[part]]), data[part], batch_size)[1]
         for part in chunks(len(array), batch_size)
     ]
     return Held(analyzer, array, np.concatenate(held), batch_size)

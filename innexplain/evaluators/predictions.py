@@ -6,15 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
 
-from innexplain.backward import fixed_batch, naming_failures
 from innexplain.errors import ArgumentError, InputError, ModelError
-from innexplain.graph.canonical import canonical
-from innexplain.graph.step import Graph
-from innexplain.graph.trace import trace
-from innexplain.numerics import compiled
+from innexplain.network import Network, Options, chunks
 
 __all__ = ["Watched", "predict_all", "predictor", "watch"]
 
@@ -34,32 +29,41 @@ def predictor(model: Any) -> Predict:
     Raises:
         ModelError: the model has several inputs or outputs, or is neither a model nor callable.
     """
-    if not isinstance(model, keras.Model):
-        if not callable(model):
-            raise ModelError(
-                "model must be a Keras model, or a function from an array of inputs to an array of outputs. "
-                f"Received: {type(model).__name__}"
-            )
-        # A copy: functions that prepare pictures in place are common.
-        return lambda x: _columns(model(np.array(x)), len(x))
-    graph = _graph(model)
-    binary = not graph.opaque and len(graph.exits) == 1 and canonical(graph).binary
-    fixed = fixed_batch(graph)
-    run = compiled(lambda x: _single(model(_packed(x, graph), training=False), model))
+    _check_outputs(model)
+    network = Network.of(model, Options(pre_softmax=False))
+    if len(network.inputs) > 1:
+        raise ModelError(
+            f"Evaluation changes one input; {network.name!r} takes {len(network.inputs)}. Give a function of "
+            "the one to change, such as lambda x: model.predict([x, other], verbose=0)."
+        )
 
     def predict(x: np.ndarray) -> np.ndarray:
-        with naming_failures(model, [x]):
-            outputs = np.concatenate([run(b)[:n] for b, n in _filled(x, fixed)]) if fixed else run(x)
-        columns = _columns(outputs, len(x))
-        return np.concatenate([1 - columns, columns], axis=1) if binary else columns
+        outputs = network.outputs([x], len(x))
+        if len(outputs) > 1:
+            raise ModelError(_several(network.name, len(outputs)))
+        columns = _columns(outputs[0])
+        return np.concatenate([1 - columns, columns], axis=1) if network.canonical.binary else columns
 
     return predict
 
 
+def _check_outputs(model: Any) -> None:
+    """Refuse a model with a graph that has several outputs."""
+    outputs = getattr(model, "outputs", None) or ()
+    if len(outputs) > 1:
+        raise ModelError(_several(model.name, len(outputs)))
+
+
+def _several(name: str, outputs: int) -> str:
+    return (
+        f"Evaluation watches one output; {name!r} gives {outputs}. Give a function that picks one, such as "
+        "lambda x: model.predict(x, verbose=0)[0]."
+    )
+
+
 def predict_all(predict: Predict, x: np.ndarray, batch_size: int) -> np.ndarray:
     """The outputs for all rows, at most `batch_size` rows in a call."""
-    parts = [predict(x[start : start + batch_size]) for start in range(0, len(x), batch_size)]
-    return np.concatenate(parts)
+    return np.concatenate([predict(x[part]) for part in chunks(len(x), batch_size)])
 
 
 @dataclass(frozen=True)
@@ -127,44 +131,7 @@ def watch(outputs: np.ndarray, target: Any = None) -> Watched:
     return Watched(np.broadcast_to(index, (n,)))
 
 
-def _columns(outputs: Any, rows: int) -> np.ndarray:
-    array = np.asarray(outputs)
-    if array.dtype.kind not in "fiub" or array.ndim == 0 or len(array) != rows:
-        raise ModelError(
-            f"The predict function must give an array of numbers with one row an input, {rows}. "
-            f"Received: {type(outputs).__name__} of shape {array.shape}"
-        )
-    if not np.isfinite(array).all():
+def _columns(outputs: np.ndarray) -> np.ndarray:
+    if not np.isfinite(outputs).all():
         raise InputError("The model gives NaN or infinity for some of the (perturbed) inputs.")
-    return array.reshape(rows, -1).astype("float64")
-
-
-def _single(outputs: Any, model: keras.Model) -> Any:
-    found = keras.tree.flatten(outputs)
-    if len(found) != 1:
-        raise ModelError(
-            f"Evaluation watches one output; {model.name!r} gives {len(found)}. Give a function that picks "
-            "one, such as lambda x: model.predict(x, verbose=0)[0]."
-        )
-    return found[0]
-
-
-def _graph(model: keras.Model) -> Graph:
-    inputs = getattr(model, "inputs", None)
-    if inputs is not None and len(inputs) > 1:
-        raise ModelError(
-            f"Evaluation changes one input; {model.name!r} takes {len(inputs)}. Give a function of the one "
-            "to change, such as lambda x: model.predict([x, other], verbose=0)."
-        )
-    return trace(model)
-
-
-def _packed(x: Any, graph: Graph) -> Any:
-    """The input in the structure in which the model takes it, such as a dict with one key."""
-    return keras.tree.map_structure(lambda index: x, graph.input_structure)
-
-
-def _filled(x: np.ndarray, size: int) -> list[tuple[np.ndarray, int]]:
-    """Blocks of just `size` rows, the last row repeated, each with the number of rows that count."""
-    blocks = [x[start : start + size] for start in range(0, len(x), size)]
-    return [(np.concatenate([b, np.repeat(b[-1:], size - len(b), axis=0)]), len(b)) for b in blocks]
+    return outputs.reshape(len(outputs), -1).astype("float64")

@@ -106,7 +106,7 @@ def parameter_randomisation(
     check_seed(seed)
     check_count("batch_size", batch_size)
     made = analyzer_of(model, analyzer)
-    layers = _weighted_layers(model, made.core.canonical.exit.slot)
+    layers = _weighted_layers(model, made.network.canonical.exit.slot)
     held = hold(made, x, batch_size, neuron_selection)
     original = held.now()
     bar = keras.utils.Progbar(len(layers), unit_name="layer") if progress else None

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from innexplain.analyzers import Analyzer
-from innexplain.analyzers.base import chunks
 from innexplain.arguments import check_count, check_number, check_seed
 from innexplain.errors import ArgumentError, InputError
 from innexplain.evaluators.arrays import check_inputs
 from innexplain.evaluators.held import hold
 from innexplain.graph.inputs import batches_of, is_dataset
+from innexplain.network import chunks
 from innexplain.randomness import sample_rng
 
 __all__ = ["completeness_gap", "max_sensitivity"]

@@ -203,9 +203,10 @@ class Graph:
                 needed.update(step.inputs)
         return self.with_steps(kept[::-1])
 
-    def active(self) -> set[int]:
-        """The slots through which a change of an explained entry reaches further, by a float."""
-        reached = {entry.slot for entry in self.entries if entry.explained}
+    def active(self, start: int | None = None) -> set[int]:
+        """The slots through which a change of an explained entry, or of one slot, reaches on, by a float."""
+        explained = {entry.slot for entry in self.entries if entry.explained}
+        reached = explained if start is None else {start}
         for step in self.steps:
             if reached.intersection(step.inputs):
                 reached.update(s for s in step.outputs if self._carries(s))

@@ -14,9 +14,9 @@ from keras import ops
 
 from innexplain.arguments import check_choice
 from innexplain.errors import ArgumentError, GraphError, InnexplainWarning, InputError, ModelError
-from innexplain.graph.canonical import canonical
-from innexplain.graph.inputs import check_arrays, check_ends, flatten_inputs, is_dataset, rows_of
+from innexplain.graph.inputs import check_arrays, check_ends, is_dataset
 from innexplain.graph.trace import trace
+from innexplain.network import Network, Options
 from innexplain.numerics import accumulation_dtype
 from innexplain.patterns.blocks import blocks_of
 from innexplain.patterns.feeding import batches_in
@@ -93,16 +93,16 @@ class PatternComputer:
         usual = "float64" if mean_y == "all" else "compensated"
         self.precision = usual if precision is None else check_choice("precision", precision, PRECISIONS)
         self.model = model
-        graph = trace(model)
-        if graph.opaque:
+        self.network = Network.of(model, Options(output=output), folded=True)
+        self.graph = self.network.graph
+        if self.graph.opaque:
             raise GraphError(
-                f"Patterns belong to layers, and {model.name!r} ({type(model).__name__}) has no graph of "
+                f"Patterns belong to layers, and {self.network.name!r} ({type(model).__name__}) has no graph of "
                 "layers to read: it is a subclassed model, or overrides call. Build it with the functional "
                 "API or keras.Sequential."
             )
-        self._traced = graph
-        self._prints = fingerprints(graph)
-        self.graph = canonical(graph, output, folded=True).graph
+        self._traced = trace(model)
+        self._prints = fingerprints(self._traced)
         self.sites: list[Site] = find_sites(self.graph, self.precision)
         if not self.sites:
             raise ModelError(f"{model.name!r} has no layer with a kernel: there is no pattern to fit.")
@@ -152,9 +152,7 @@ class PatternComputer:
 
     def rows(self, batch: Any) -> list[np.ndarray]:
         """A batch, checked: one array an entry of the graph."""
-        leaves, _ = flatten_inputs(batch, self.graph)
-        inputs = [e for e in self.graph.entries if e.embedding is None]
-        return rows_of(check_arrays(leaves, inputs), self.graph.entries)
+        return self.network.rows(self.network.read(batch).arrays)
 
     def _add_shares(self, batch: Any) -> None:
         """Add a batch that is spread over replicas already; some may have got nothing."""

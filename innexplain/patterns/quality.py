@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
 from innexplain.arguments import check_choice, check_count, check_seed
 from innexplain.errors import ArgumentError, InnexplainWarning, InputError
-from innexplain.numerics import compiled_rows, widen
 from innexplain.patterns.computer import PatternComputer
 from innexplain.patterns.estimators import ESTIMATORS, Weights, directions
 from innexplain.patterns.feeding import batches_in
@@ -200,28 +198,19 @@ def _receptive_fields(
         batches = list(batches)
         length = len(batches)
     most = max(1, -(-samples // max(length, 1)))
-    run = compiled_rows(lambda *rows: _inputs_of(computer, sites, rows))
+    slots = [site.calls[0][0].inputs[0] for site in sites]
     kept: list[list[np.ndarray]] = [[] for _ in sites]
     places, seen = [0] * len(sites), 0
     for rows in map(computer.rows, batches):
         seen += len(rows[0])
-        for i, (site, x) in enumerate(zip(sites, run(rows), strict=True)):
+        inputs = computer.network.values(rows, slots, len(rows[0]))
+        for i, (site, x) in enumerate(zip(sites, inputs, strict=True)):
             part, places[i] = _cut(site, x, most, rng)
             kept[i].append(part)
     if not all(kept):
         raise InputError("The dataset is empty: there is nothing to measure on.")
     found = (np.concatenate(parts)[:samples].astype("float64") for parts in kept)
     return [_Fields(x, seen, p) for x, p in zip(found, places, strict=True)]
-
-
-def _inputs_of(computer: PatternComputer, sites: list[Site], rows: Sequence[Any]) -> list[Any]:
-    graph = computer.graph
-    with keras.StatelessScope():
-        values = {e.slot: v for e, v in zip(graph.entries, rows, strict=True)}
-        for step in graph.steps:
-            outputs = step.function(*[values[slot] for slot in step.inputs])
-            values.update(zip(step.outputs, outputs, strict=True))
-    return [widen(values[site.calls[0][0].inputs[0]]) for site in sites]
 
 
 def _cut(site: Site, x: np.ndarray, most: int, rng: np.random.Generator) -> tuple[np.ndarray, int]:

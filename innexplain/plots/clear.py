@@ -17,7 +17,7 @@ from innexplain.plots.colours import colour_map
 from innexplain.plots.images import blend, grey_image
 
 if TYPE_CHECKING:
-    from innexplain.analyzers import ClearMaps
+    from innexplain.class_maps import ClearMaps
 
 __all__ = [
     "AGAINST",

@@ -31,7 +31,7 @@ from innexplain.plots.clear_legends import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from innexplain.analyzers import ClearMaps
+    from innexplain.class_maps import ClearMaps
 
 __all__ = ["binary_heatmap", "binary_map", "clear_map", "draw_pixels"]
 

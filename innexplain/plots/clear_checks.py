@@ -13,7 +13,7 @@ from innexplain.plots.arrays import finite_array, sum_channels
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from innexplain.analyzers import ClearMaps
+    from innexplain.class_maps import ClearMaps
 
 __all__ = ["check_axes", "check_fits", "check_maps", "check_texts", "one_sample", "true_classes"]
 

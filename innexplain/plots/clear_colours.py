@@ -11,7 +11,7 @@ from innexplain.plots.class_colours import DISTINCT, ClassColours, class_colours
 from innexplain.plots.colours import check_scale, symmetric_scale
 
 if TYPE_CHECKING:
-    from innexplain.analyzers import ClearMaps
+    from innexplain.class_maps import ClearMaps
 
 __all__ = ["dominance", "joint_scale", "map_colours", "sample_colours", "unit"]
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from innexplain.analyzers import ClearMaps
+    from innexplain.class_maps import ClearMaps
 
 __all__ = ["clear_rows", "response_strip"]
 

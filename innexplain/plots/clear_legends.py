@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.legend import Legend
 
-    from innexplain.analyzers import ClearMaps
+    from innexplain.class_maps import ClearMaps
 
 __all__ = [
     "CHARACTER",

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import keras
 import numpy as np
+from innexplain.analyzers.backward import BackwardAnalyzer
 from keras import layers as L
 
 import innexplain
-from innexplain.analyzers.backward import BackwardAnalyzer
 from tests import zoo
 
 SHAPE = (10, 9, 2)

@@ -1,0 +1,75 @@
+"""A predict function as a graph: one step, which calls it on arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from keras import ops, tree
+
+from innexplain.errors import ModelError
+from innexplain.graph.kinds import OPAQUE
+from innexplain.graph.run import run_opaque
+from innexplain.graph.step import Entry, Exit, Graph, Step, Value
+
+
+def function_graph(function: Any, x: Any = 0.0, output: Any = None) -> Graph:
+    """The graph of a function from arrays to arrays, for data like x.
+
+    Args:
+        function: takes x's structure with arrays of its dtypes, and gives an array (n, ...), or several.
+        x: data, or anything else of that structure.
+        output: the index of the output that is explained, of several.
+
+    Raises:
+        ModelError: it cannot be called.
+    """
+    if not callable(function):
+        raise ModelError(
+            "Expected a keras.Model, or a function from an array of inputs to an array of outputs. "
+            f"Received: {function!r} (of type {type(function).__name__}). Load a saved model with "
+            "keras.models.load_model, or build one from layers with keras.Model."
+        )
+    leaves = [np.asarray(leaf) for leaf in tree.flatten(x)]
+    structure = tree.pack_sequence_as(x, list(range(len(leaves))))
+    entries = tuple(
+        Entry(i, f"input_{i}", Value((), leaf.dtype.name if leaf.dtype.kind == "f" else "float32"), i, True)
+        for i, leaf in enumerate(leaves)
+    )
+    slots, end = tuple(range(len(leaves))), len(leaves)
+    called = OnArrays(function, [leaf.dtype for leaf in leaves])
+    step = Step(function, (called.name,), slots, (end,), run_opaque(called, structure, output), OPAQUE)
+    return Graph((step,), entries, (Exit(end, "output"),), {}, structure, opaque=True)
+
+
+class OnArrays:
+    """A function of arrays as one of tensors.
+
+    Args:
+        function: the user's.
+        dtypes: what its arrays are cast to, one an input, flat; `None` leaves them as they come.
+    """
+
+    def __init__(self, function: Callable[..., Any], dtypes: Sequence[Any] | None = None) -> None:
+        self.name = str(getattr(function, "name", getattr(function, "__name__", type(function).__name__)))
+        self._function = function
+        self._dtypes = dtypes
+
+    def __call__(self, x: Any) -> list[Any]:
+        """Its outputs, flat, a row a sample; a score a row (n,) becomes one column."""
+        arrays = [np.array(leaf) for leaf in tree.flatten(x)]  # copies: functions may work in place
+        if self._dtypes is not None:
+            arrays = [a.astype(dtype) for a, dtype in zip(arrays, self._dtypes, strict=True)]
+        outputs = self._function(tree.pack_sequence_as(x, arrays))
+        return [self._checked(output, len(arrays[0])) for output in tree.flatten(outputs)]
+
+    def _checked(self, output: Any, rows: int) -> Any:
+        array = np.asarray(output)
+        if array.dtype.kind not in "fiub" or array.ndim == 0 or len(array) != rows:
+            raise ModelError(
+                f"The predict function must give an array of numbers with one row an input, {rows}. "
+                f"Received: {type(output).__name__} of shape {array.shape}"
+            )
+        wide = array if array.dtype.kind == "f" else array.astype("float32")
+        return ops.convert_to_tensor(wide[:, None] if array.ndim == 1 else wide)

@@ -1,0 +1,24 @@
+"""A model, or any predict function, made ready to be asked.
+
+Checking what a user gives, batching, compiling once a shape, filling up fixed batches and naming what fails
+happen here and nowhere else.
+"""
+
+from innexplain.network.network import Network, name_of
+from innexplain.network.results import Given, Options, Request, Result, Rows, chunks, float_dtype, total
+from innexplain.network.running import Runner, naming_failures
+
+__all__ = [
+    "Given",
+    "Network",
+    "Options",
+    "Request",
+    "Result",
+    "Rows",
+    "Runner",
+    "chunks",
+    "float_dtype",
+    "name_of",
+    "naming_failures",
+    "total",
+]
