@@ -201,8 +201,8 @@ class Analyzer:
             silent = np.zeros(0, bool) if maps is None else ~np.any(maps.reshape(len(maps), -1), axis=1)
             if silent.any():
                 warnings.warn(
-                    f"{self.name}: the map of {int(silent.sum())} of {len(silent)} samples is zero everywhere: "
-                    "the explained score does not depend on this input there (dead ReLUs, a saturated "
+                    f"{self.name}: the map of {int(silent.sum())} of {len(silent)} samples is zero "
+                    "everywhere: the explained score does not depend on this input there (dead ReLUs, a saturated "
                     "output, or an input that this output does not use).",
                     InnexplainWarning,
                     stacklevel=stacklevel,

@@ -7,10 +7,10 @@ iNNvestigate where it has them.
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from innexplain.analyzers.method import fixed
+from innexplain.analyzers.method import FIXED
 from innexplain.analyzers.walking import Backward
 from innexplain.composites import (
     Composite,
@@ -84,7 +84,7 @@ class AnyRule(LRP):
 class OneRule(LRP):
     """LRP with the rule of the name in every layer."""
 
-    rule: Rule = fixed(Z())
+    rule: Rule = field(default=Z(), metadata=FIXED)
 
     def linear_rows(self) -> Rows:
         """The rule everywhere."""
@@ -146,7 +146,7 @@ class AlphaBetaLRP(LRP):
 class DenseAndRest(LRP):
     """Dense layers: epsilon; convolutions: the rule of the name."""
 
-    rest: Rule = fixed(AlphaBeta())
+    rest: Rule = field(default=AlphaBeta(), metadata=FIXED)
     epsilon: float = 1e-6
 
     def linear_rows(self) -> Rows:
@@ -218,7 +218,7 @@ def _check(name: str, value: Any) -> float:
 
 
 _21, _10 = AlphaBeta(2.0, 1.0), AlphaBeta(1.0, 0.0)
-_FLAT = {"input_layer_rule": Flat()}
+_FLAT = Flat()
 
 LRP_METHODS: dict[str, Backward] = {
     "lrp": AnyRule(),
@@ -238,13 +238,13 @@ LRP_METHODS: dict[str, Backward] = {
     "lrp.z_plus_fast": OneRule(rule=ZPlusFast()),
     "lrp.sequential_preset_a": DenseAndRest(rest=_10, epsilon=0.1, compared=3),
     "lrp.sequential_preset_b": DenseAndRest(rest=_21, epsilon=0.1),
-    "lrp.sequential_preset_a_flat": DenseAndRest(rest=_10, epsilon=0.1, **_FLAT),
-    "lrp.sequential_preset_b_flat": DenseAndRest(rest=_21, epsilon=0.1, **_FLAT),
+    "lrp.sequential_preset_a_flat": DenseAndRest(rest=_10, epsilon=0.1, input_layer_rule=_FLAT),
+    "lrp.sequential_preset_b_flat": DenseAndRest(rest=_21, epsilon=0.1, input_layer_rule=_FLAT),
     "lrp.sequential_preset_b_flat_until_idx": DenseAndRest(rest=_21, epsilon=0.1, until_layer_rule=Flat()),
     "lrp.epsilon_plus": DenseAndRest(rest=ZPlus()),
-    "lrp.epsilon_plus_flat": DenseAndRest(rest=ZPlus(), **_FLAT),
+    "lrp.epsilon_plus_flat": DenseAndRest(rest=ZPlus(), input_layer_rule=_FLAT),
     "lrp.epsilon_alpha_2_beta_1": DenseAndRest(rest=_21),
-    "lrp.epsilon_alpha_2_beta_1_flat": DenseAndRest(rest=_21, **_FLAT),
+    "lrp.epsilon_alpha_2_beta_1_flat": DenseAndRest(rest=_21, input_layer_rule=_FLAT),
     "lrp.epsilon_gamma_box": EpsilonGammaBox(),
     "deep_taylor": DeepTaylor(),
     "deep_taylor.bounded": DeepTaylorBounded(),

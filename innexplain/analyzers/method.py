@@ -17,9 +17,8 @@ from innexplain.network import Network, Options, Request, Result, Rows, name_of
 METHODS: dict[str, Method] = {}
 
 
-def fixed(default: Any, **options: Any) -> Any:
-    """A field that belongs to a name of the table, and is no argument of `create_analyzer`."""
-    return field(default=default, metadata={"fixed": True}, **options)
+#: Of fields that belong to a name of the table, and are no arguments of `create_analyzer`.
+FIXED = {"fixed": True}
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +45,8 @@ class Method(ABC):
     #: Where it comes from, for the tables.
     reference: ClassVar[str] = ""
 
-    name: str = fixed("", kw_only=True)
-    compared: int = fixed(0, kw_only=True, repr=False)
+    name: str = field(default="", kw_only=True, metadata=FIXED)
+    compared: int = field(default=0, kw_only=True, repr=False, metadata=FIXED)
 
     @property
     def gradient_like(self) -> bool:
@@ -115,11 +114,8 @@ def _same(a: Any, b: Any) -> bool:
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
         return type(a) is type(b) and np.array_equal(a, b)
     if isinstance(a, Method) and isinstance(b, Method):
-        return (
-            type(a) is type(b)
-            and a.name == b.name
-            and all(map(_same, a.settings.values(), b.settings.values()))
-        )
+        alike = type(a) is type(b) and a.name == b.name
+        return alike and all(map(_same, a.settings.values(), b.settings.values()))
     return bool(a is b or (type(a) is type(b) and a == b))
 
 
@@ -159,8 +155,8 @@ def inner_method(given: Any, word: str = "analyzer") -> Method:
     method = method_of(getattr(given, "method", given), word)
     if method.needs_fit:
         raise NotFittedError(
-            f"{word}={method.name!r} needs patterns of this model, which no name gives. Give an analyzer that "
-            f"has them: {word}=create_analyzer({method.name!r}, model, patterns=...), or one after "
+            f"{word}={method.name!r} needs patterns of this model, which no name gives. Give an analyzer "
+            f"that has them: {word}=create_analyzer({method.name!r}, model, patterns=...), or one after "
             "fit(dataset)."
         )
     return method

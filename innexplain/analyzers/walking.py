@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, ClassVar
 
 import numpy as np
 
-from innexplain.analyzers.method import Method, check_needs, fixed
+from innexplain.analyzers.method import FIXED, Method, check_needs
 from innexplain.backward import BackwardModel
-from innexplain.composites import Assignment, Composite
+from innexplain.composites import GRADIENT, Assignment, Composite
 from innexplain.graph.canonical import Canonical
 from innexplain.graph.step import Entry
 from innexplain.network import Network, Options, Request, Result, Rows, total
@@ -119,7 +119,7 @@ class Composed(Backward):
         rows: the composite.
     """
 
-    rows: Composite = fixed(None)
+    rows: Composite = field(default=GRADIENT, metadata=FIXED)
 
     def composite(self) -> Composite:
         """The rows that were given."""

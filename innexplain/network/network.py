@@ -112,7 +112,7 @@ class Network:
         return Given(check_arrays(leaves, self.inputs), leaves, repack)
 
     def _fit_opaque(self, x: Any) -> None:
-        """A model without a graph takes its inputs in whatever structure (and a function, dtype) they have."""
+        """A model without a graph takes its inputs in the structure of the data, a function in their dtypes."""
         if self.graph.opaque:
             graph = self._graph(x)
             if (graph.input_structure, graph.entries) != (self.graph.input_structure, self.graph.entries):
@@ -132,7 +132,7 @@ class Network:
         return [row for row, e in zip(rows, self.entries, strict=True) if e.explained]
 
     def mirror(self, maps: Rows, given: Given) -> list[np.ndarray | None]:
-        """The answer for each model input, from the maps of entries; `None` where there is nothing to explain.
+        """The answer for each model input, from the maps of entries; `None` where nothing is explained.
 
         It has the shape of what was given, and its dtype where that is a float; tokens get a score each, or
         all their maps side by side.

@@ -70,7 +70,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Given:
-    """What a user gave, checked: its arrays, one a model input, its leaves, and how to give an answer back."""
+    """What a user gave, checked: an array a model input, the leaves, and how to give an answer back."""
 
     arrays: Rows
     leaves: list[Any]

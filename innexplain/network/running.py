@@ -1,4 +1,4 @@
-"""Functions of tensors over any number of rows: in batches, compiled once a shape, arrays in and arrays out."""
+"""Functions of tensors over any number of rows: in batches, compiled once a shape, arrays in and out."""
 
 from __future__ import annotations
 

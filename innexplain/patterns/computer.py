@@ -97,8 +97,8 @@ class PatternComputer:
         self.graph = self.network.graph
         if self.graph.opaque:
             raise GraphError(
-                f"Patterns belong to layers, and {self.network.name!r} ({type(model).__name__}) has no graph of "
-                "layers to read: it is a subclassed model, or overrides call. Build it with the functional "
+                f"Patterns belong to layers, and {self.network.name!r} ({type(model).__name__}) has no graph "
+                "of layers to read: it is a subclassed model, or overrides call. Build it with the functional "
                 "API or keras.Sequential."
             )
         self._traced = trace(model)
