@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         analyzer_names,
         check_model,
         create_analyzer,
+        load_analyzer,
         register_method,
         unregister_method,
     )
@@ -41,6 +42,7 @@ _HOMES = {
             "analyzer_names",
             "check_model",
             "create_analyzer",
+            "load_analyzer",
             "register_method",
             "unregister_method",
         ),
@@ -63,6 +65,7 @@ __all__ = [
     "compare",
     "create_analyzer",
     "errors",
+    "load_analyzer",
     "model_wo_softmax",
     "register_method",
     "register_rule",

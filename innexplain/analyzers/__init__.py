@@ -9,6 +9,7 @@ from innexplain.analyzers.registry import (
     register_method,
     unregister_method,
 )
+from innexplain.analyzers.saving import load_analyzer
 from innexplain.analyzers.wrappers import IntegratedGradients, SmoothGrad
 from innexplain.class_maps import ClearMaps
 
@@ -23,6 +24,7 @@ __all__ = [
     "analyzer_names",
     "check_model",
     "create_analyzer",
+    "load_analyzer",
     "register_method",
     "unregister_method",
 ]

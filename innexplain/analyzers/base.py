@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -58,6 +60,11 @@ class Analyzer:
         return self.method.needs_fit
 
     @property
+    def rows_per_sample(self) -> int:
+        """Rows of model calls that one sample costs; the progress bar counts them."""
+        return self.method.rows_per_sample(self.network)
+
+    @property
     def assignments(self) -> list[Assignment]:
         """Every step that relevance passes through, with its rule."""
         return list(self.network.assignments)
@@ -70,6 +77,31 @@ class Analyzer:
     def attribute(self, rows: Any, data: np.ndarray, request: Request) -> Result:
         """Explain rows that are already checked, see `Method.attribute`."""
         return self.method.attribute(self.network, rows, data, request)
+
+    def save(self, folder: str | os.PathLike[str], include_model: bool = False) -> Path:
+        """Write a folder that `innexplain.load_analyzer` makes an equal analyzer of, also in another process.
+
+        Settings are written as JSON, arrays such as fitted patterns as `.npz` without pickle, layers as paths.
+
+        Args:
+            folder: written whole or not at all; one that an earlier `save` wrote is replaced.
+            include_model: whether the model is written, too, as `.keras`.
+
+        Returns:
+            The folder.
+
+        Raises:
+            ArgumentError: a setting is a function, which no file can hold; it is named.
+            OutputPathError: the folder cannot be written, or holds other files.
+        """
+        from innexplain.analyzers.saving import save_analyzer
+
+        return save_analyzer(self, folder, include_model)
+
+    def __reduce__(self) -> Any:
+        from innexplain.analyzers.saving import reduced
+
+        return reduced(self)
 
     def analyze(
         self,
@@ -151,8 +183,7 @@ class Analyzer:
         if start is not None and target.per_sample(selection, shape):
             selection = self._share(selection, start, n, shape)
         data = target.data(selection, n, shape)
-        total_rows = n * self.method.rows_per_sample(self.network)
-        bar = keras.utils.Progbar(total_rows, unit_name="row") if progress else None
+        bar = keras.utils.Progbar(n * self.rows_per_sample, unit_name="row") if progress else None
         request = replace(request, tick=bar.add) if bar else request
         parts = []
         for part in chunks(n, request.batch_size):
@@ -202,8 +233,8 @@ class Analyzer:
             if silent.any():
                 warnings.warn(
                     f"{self.name}: the map of {int(silent.sum())} of {len(silent)} samples is zero "
-                    "everywhere: the explained score does not depend on this input there (dead ReLUs, a saturated "
-                    "output, or an input that this output does not use).",
+                    "everywhere: the explained score does not depend on this input there (dead ReLUs, a "
+                    "saturated output, or an input that this output does not use).",
                     InnexplainWarning,
                     stacklevel=stacklevel,
                 )

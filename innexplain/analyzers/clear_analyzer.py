@@ -68,8 +68,7 @@ class ClearAnalyzer(Analyzer):
         rows = self.network.rows(given.arrays)
         request = Request(batch_size)
         if progress:
-            total = len(rows[0]) * self.method.rows_per_sample(self.network)
-            bar = keras.utils.Progbar(total, unit_name="row")
+            bar = keras.utils.Progbar(len(rows[0]) * self.rows_per_sample, unit_name="row")
             request = replace(request, tick=bar.add)
         chosen = np.tile(self.method.chosen(self.network), (len(rows[0]), 1))
         if include is not None:

@@ -71,7 +71,7 @@ def register_method(name: str, method: Any) -> None:
             "register_method needs a name that is not one of the package's. "
             f"Received: {name!r}. Choose another one."
         )
-    METHODS[name] = replace(_method(method), name=name)
+    METHODS[name] = replace(method_from(method), name=name)
 
 
 def unregister_method(name: str) -> None:
@@ -80,7 +80,12 @@ def unregister_method(name: str) -> None:
         METHODS.pop(name, None)
 
 
-def _method(given: Any) -> Method:
+def method_from(given: Any) -> Method:
+    """A method from what stands for one: a composite, or a method itself.
+
+    Raises:
+        ArgumentError: it is neither.
+    """
     if isinstance(given, Composite):
         return Composed(rows=given, name=given.name)
     if isinstance(given, Method):
@@ -136,7 +141,7 @@ def build(name: Any, model: Any, kwargs: dict[str, Any], check_only: bool = Fals
     """`create_analyzer`, with layers that have no rule kept as they are if `check_only`."""
     common = {key: value for key, value in kwargs.items() if key in _COMMON}
     own = {key: value for key, value in kwargs.items() if key not in _COMMON}
-    usual = _named(name) if isinstance(name, str) else _method(name)
+    usual = _named(name) if isinstance(name, str) else method_from(name)
     _check_arguments(usual, own)
     options, network = Options(**common, check_only=check_only), None
     for word, value in own.items():

@@ -26,6 +26,7 @@ from innexplain.composites.presets import (
     clear_composite,
     pattern_composite,
 )
+from innexplain.composites.registered import registered_rules
 from innexplain.composites.registering import register_rule, unregister_rule
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "pattern_composite",
     "positive_composite",
     "register_rule",
+    "registered_rules",
     "type_is",
     "unregister_rule",
 ]

@@ -21,6 +21,11 @@ class Registered:
 REGISTERED: dict[type, Registered] = {}
 
 
+def registered_rules() -> list[Rule]:
+    """The rules that are registered as objects."""
+    return [found.rule for found in REGISTERED.values() if isinstance(found.rule, Rule)]
+
+
 def registered_rule(operation: Any) -> Registered | None:
     """What is registered for an operation's class or the nearest of its bases."""
     for base in type(operation).__mro__:

@@ -41,7 +41,7 @@ class Network:
         self.model = model
         self.options = options
         self.folded = folded
-        self._use(self._canonical(self._graph()))
+        self._take(self._graph())
 
     @classmethod
     def of(cls, model: Any, options: Options | None = None, folded: bool = False) -> Network:
@@ -92,8 +92,10 @@ class Network:
         graph = trace(self.model)
         return opaque_graph(self.model, x, self.options.output) if graph.opaque else graph
 
-    def _canonical(self, graph: Graph) -> Canonical:
-        return canonical(graph, self.options.output, self.options.pre_softmax, self.folded)
+    def _take(self, graph: Graph) -> None:
+        """Start from a graph as traced."""
+        self.traced = graph
+        self._use(canonical(graph, self.options.output, self.options.pre_softmax, self.folded))
 
     def _use(self, ready: Canonical) -> None:
         """Take a canonical graph on; networks that know more than to be asked start here."""
@@ -116,7 +118,7 @@ class Network:
         if self.graph.opaque:
             graph = self._graph(x)
             if (graph.input_structure, graph.entries) != (self.graph.input_structure, self.graph.entries):
-                self._use(self._canonical(graph))
+                self._take(graph)
 
     def rows(self, arrays: Rows) -> Rows:
         """One array an entry: the model's inputs, and the embeddings that stand in for tokens."""
