@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-__all__ = ["table_line", "table_rule", "write"]
-
 
 def write(text: str = "") -> None:
     """Write a line to the current standard output.

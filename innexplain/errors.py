@@ -25,7 +25,6 @@ __all__ = [
     "UnknownNameError",
     "UnreadableFileError",
     "UnsupportedLayerError",
-    "nearest",
 ]
 
 

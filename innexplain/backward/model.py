@@ -103,11 +103,6 @@ class BackwardModel(keras.Model):
         kept = {str(slot): r for slot, r in record.kept.items()}
         return {**answer, "sums": record.sums, "absorbed": record.absorbed, "layers": kept}
 
-    def predict_step(self, data: Any) -> dict[str, Any]:
-        """What `predict` does with a batch `((x, target),)`."""
-        (x, target), _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        return self(x, target)
-
     def run(
         self, what: str, x: Sequence[np.ndarray], target: np.ndarray, slots: tuple[int, ...] = ()
     ) -> dict[str, Any]:

@@ -13,8 +13,6 @@ from innexplain.console import table_line, table_rule, write
 from innexplain.errors import InnexplainError
 from innexplain.plots.cells import short_number
 
-__all__ = ["HEADER", "MOST_CASES", "Case", "Run", "explain_with_all", "pick_cases"]
-
 _RIGHT, _WRONG = 4, 4
 MOST_CASES = _RIGHT + _WRONG
 HEADER = ("analyzer", "s / image", "first call, s", "completeness gap")

@@ -7,8 +7,6 @@ from collections.abc import Callable
 
 from innexplain.errors import UnknownNameError, nearest
 
-__all__ = ["check_analyzer_name", "whole_number"]
-
 
 def whole_number(least: int) -> Callable[[str], int]:
     """An argparse type: a whole number from `least` on.

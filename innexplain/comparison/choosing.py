@@ -14,8 +14,6 @@ from innexplain.comparison.evaluator import Evaluator
 from innexplain.errors import ArgumentError, InputError, UnknownNameError, nearest
 from innexplain.evaluators.arrays import spatial_maps
 
-__all__ = ["DEFAULT_ANALYZERS", "DEFAULT_EVALUATORS", "check_methods", "make_evaluators", "name_methods"]
-
 #: What is compared if the caller names nothing: the methods of Samek et al. 2017 and common others.
 DEFAULT_ANALYZERS = (
     "lrp.epsilon",

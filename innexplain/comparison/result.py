@@ -16,13 +16,11 @@ import numpy as np
 from innexplain.comparison.evaluator import Evaluator, Findings
 from innexplain.console import table_line, table_rule
 from innexplain.errors import UnknownNameError, nearest
+from innexplain.files import write_text
 from innexplain.plots.cells import short_number
-from innexplain.plots.saving import save_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-__all__ = ["Comparison", "Entry"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +165,7 @@ class Comparison:
         writer.writeheader()
         writer.writerows(rows)
         if path is not None:
-            save_text(stream.getvalue(), path)
+            write_text(path, stream.getvalue())
         return stream.getvalue()
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
@@ -187,7 +185,7 @@ class Comparison:
         }
         text = json.dumps(found, indent=1, allow_nan=False)
         if path is not None:
-            save_text(text + "\n", path)
+            write_text(path, text + "\n")
         return text
 
     def plot_curves(self) -> Figure:

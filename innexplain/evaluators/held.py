@@ -15,8 +15,6 @@ from innexplain.evaluators.arrays import spatial_maps
 from innexplain.graph.step import Entry
 from innexplain.targets import MAX, IndexTarget
 
-__all__ = ["Held", "analyzer_of", "hold"]
-
 
 def analyzer_of(model: Any, analyzer: Any) -> Analyzer:
     """The analyzer of a model, by its name or as it is.

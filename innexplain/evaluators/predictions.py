@@ -16,8 +16,6 @@ from innexplain.graph.step import Graph
 from innexplain.graph.trace import trace
 from innexplain.numerics import compiled
 
-__all__ = ["Watched", "predict_all", "predictor", "watch"]
-
 Predict = Callable[[np.ndarray], np.ndarray]
 
 

@@ -12,12 +12,10 @@ from typing import Any
 import numpy as np
 
 from innexplain.errors import AddressError, ArgumentError, ModelError, nearest
+from innexplain.files import read_record, write_record
 from innexplain.graph.step import Graph
 from innexplain.graph.trace import trace
 from innexplain.patterns.sites import fingerprints
-from innexplain.patterns.store import load_arrays, save_arrays
-
-__all__ = ["PATTERN_TYPES", "Patterns", "owners_of"]
 
 #: a+ (outputs above zero), a- (the others), a (all outputs).
 PATTERN_TYPES = ("relu", "relu.negative", "linear")
@@ -124,7 +122,7 @@ class Patterns:
         """
         notes = {"silent": {k: dict(v) for k, v in self.silent.items()}, "prints": dict(self.prints)}
         arrays = {f"{k}|{t}": a for k, found in self.arrays.items() for t, a in found.items()}
-        return save_arrays(path, _KIND, notes, arrays)
+        return write_record(path, _KIND, notes, arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], model: Any) -> Patterns:
@@ -138,7 +136,7 @@ class Patterns:
             UnreadableFileError: the file is missing, damaged, or something else.
             ModelError: the model is another one; it says which layer differs.
         """
-        notes, flat = load_arrays(path, _KIND)
+        notes, flat = read_record(path, _KIND)
         arrays: dict[str, dict[str, np.ndarray]] = {}
         for name, array in flat.items():
             key, _, pattern_type = name.rpartition("|")

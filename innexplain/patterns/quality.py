@@ -21,8 +21,6 @@ from innexplain.patterns.patterns import Patterns
 from innexplain.patterns.regression import unexplained
 from innexplain.patterns.sites import Site
 
-__all__ = ["QUALITY_ESTIMATORS", "QualityResult", "quality"]
-
 _LEFT_OUT = "not measured: its neurons look at different inputs, or its kernel numbers them otherwise"
 _FIELDS_AN_INPUT, _FIELDS_MORE = 2, 10  # receptive fields that each half has to have
 QUALITY_ESTIMATORS = ("random", "S_w", "S_a", "S_a+-")
