@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from innexplain.analyzers import Analyzer, analyzer_names
+from innexplain.analyzers.other_names import meant
 from innexplain.comparison.evaluations import KINDS
 from innexplain.comparison.evaluator import Evaluator
 from innexplain.errors import ArgumentError, InputError, UnknownNameError, nearest
@@ -91,7 +92,7 @@ def name_methods(analyzers: Any) -> dict[str, Any]:
     for method in found.values():
         if isinstance(method, str) and method not in analyzer_names():
             raise UnknownNameError(
-                f"There is no analyzer {method!r}.{nearest(method, analyzer_names())} "
+                f"There is no analyzer {method!r}.{meant(method, analyzer_names())} "
                 f"Expected one of: {', '.join(analyzer_names())}."
             )
     return found
