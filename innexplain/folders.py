@@ -88,7 +88,7 @@ def _check_replaceable(target: Path) -> None:
     others = [name for name in _names(target) if name not in ours]
     if others:
         raise OutputPathError(
-            f"Cannot write the folder {target}: it holds other files ({others[0]!r}). {way}"
+            f"Cannot write the folder {target}: it holds another file, {others[0]!r}. {way}"
         )
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from innexplain.comparison.evaluator import Evaluator, Findings
-from innexplain.console import table_line, table_rule
+from innexplain.console import table_lines
 from innexplain.errors import UnknownNameError, nearest
 from innexplain.files import write_text
 from innexplain.plots.cells import short_number
@@ -149,10 +149,7 @@ class Comparison:
 
     def table(self) -> str:
         """The comparison as text: mean +- standard deviation over images; `^` more is better, `v` less."""
-        header, body = self.cells()
-        widths = [max(len(row[i]) for row in [header, *body]) for i in range(len(header))]
-        lines = [table_line(header, widths), table_rule(widths)]
-        return "\n".join([*lines, *(table_line(row, widths) for row in body)])
+        return "\n".join(table_lines(*self.cells()))
 
     def __str__(self) -> str:
         return self.table()

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from innexplain.console import table_lines
 from innexplain.errors import AddressError, ArgumentError, ModelError, nearest
 from innexplain.files import read_record, write_record
 from innexplain.graph.step import Graph
@@ -109,10 +110,8 @@ class Patterns:
     def report(self) -> str:
         """A table: layers, neurons, and how many of them have the pattern zero."""
         types = self.pattern_types
-        lines = [f"{'layer':40}" + "".join(f"{t + ': zero':>22}" for t in types)]
-        for key, found in self.silent.items():
-            lines.append(f"{key:40}" + "".join(f"{found[t]:>22}" for t in types))
-        return "\n".join(lines)
+        rows = [[key, *(str(found[t]) for t in types)] for key, found in self.silent.items()]
+        return "\n".join(table_lines(["layer", *(f"{t}: zero" for t in types)], rows))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write a file, `.npz` without pickle; see `load`.

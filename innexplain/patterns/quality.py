@@ -12,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from innexplain.arguments import check_choice, check_count, check_seed
+from innexplain.console import table_lines
 from innexplain.errors import ArgumentError, InnexplainWarning, InputError
 from innexplain.numerics import compiled_rows, widen
 from innexplain.patterns.computer import PatternComputer
@@ -46,13 +47,10 @@ class QualityResult:
         return {name: np.array([r.mean() for r in found]) for name, found in self.rho.items()}
 
     def __str__(self) -> str:
-        header = f"{'layer':40}" + "".join(f"{name:>10}" for name in self.rho)
-        means = self.means()
-        rows = [
-            f"{layer:40}" + "".join(f"{means[name][i]:>10.3f}" for name in self.rho)
-            for i, layer in enumerate(self.layers)
-        ]
-        return "\n".join([header, *rows, *(f"{k}: {v}" for k, v in self.left_out.items())])
+        means = self.means().values()
+        rows = [[layer, *(f"{m[i]:.3f}" for m in means)] for i, layer in enumerate(self.layers)]
+        lines = table_lines(["layer", *self.rho], rows)
+        return "\n".join([*lines, *(f"{k}: {v}" for k, v in self.left_out.items())])
 
 
 def quality(
