@@ -52,6 +52,7 @@ _HOMES = {
     **dict.fromkeys(("register_rule", "unregister_rule"), "innexplain.composites"),
     "model_wo_softmax": "innexplain.graph.view",
 }
+_FOLDERS = ("comparison", "evaluators", "patterns", "plots", "rules", "samplers")
 
 __all__ = [
     "Analyzer",
@@ -75,6 +76,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in _FOLDERS:
+        return importlib.import_module(f"innexplain.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'innexplain' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOMES[name]), name)
@@ -83,4 +86,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_FOLDERS})

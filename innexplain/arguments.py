@@ -8,8 +8,6 @@ import numpy as np
 
 from innexplain.errors import ArgumentError, UnknownNameError, nearest
 
-__all__ = ["check_choice", "check_count", "check_number", "check_seed", "is_number"]
-
 
 def is_number(value: Any) -> bool:
     """Whether it is one real number, of Python or NumPy; True and False are none.

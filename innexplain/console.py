@@ -1,11 +1,10 @@
-"""The one place that writes text for people to read, and the rows of its tables."""
+"""The one place that writes text for people to read, and lays out its tables."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-
-__all__ = ["table_line", "table_rule", "write"]
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 
 def write(text: str = "") -> None:
@@ -18,23 +17,31 @@ def write(text: str = "") -> None:
     sys.stdout.flush()
 
 
-def table_line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    """One row: the first column to the left, numbers to the right.
+def table_lines(
+    header: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    widths: Sequence[int] | None = None,
+    left: int = 1,
+) -> Iterator[str]:
+    r"""The lines of a table of texts: header, rule, and the rows, each as soon as it is there.
 
-    >>> table_line(["gradient", "0.1"], [10, 5])
-    'gradient      0.1'
+    Args:
+        header: a title a column.
+        rows: their cells.
+        widths: of the columns, for rows that are still to come; default: what all of them need.
+        left: so many columns are aligned to the left, the others, numbers, to the right.
+
+    >>> write("\n".join(table_lines(["analyzer", "s / image"], [["gradient", "0.1"]])))
+    analyzer  s / image
+    --------  ---------
+    gradient        0.1
     """
-    first, *others = [
-        cell.rjust(width) if i else cell.ljust(width)
-        for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
-    ]
-    return "  ".join([first, *others]).rstrip()
-
-
-def table_rule(widths: Sequence[int]) -> str:
-    """The line below the header.
-
-    >>> table_rule([3, 2])
-    '---  --'
-    """
-    return "  ".join("-" * width for width in widths)
+    if widths is None:
+        rows = list(rows)
+        widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    for cells in chain([header, ["-" * width for width in widths]], rows):
+        placed = [
+            cell.ljust(width) if column < left else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ]
+        yield "  ".join(placed).rstrip()

@@ -25,7 +25,6 @@ __all__ = [
     "UnknownNameError",
     "UnreadableFileError",
     "UnsupportedLayerError",
-    "nearest",
 ]
 
 
@@ -89,13 +88,18 @@ class OutputPathError(InnexplainError, OSError):
 
 
 def nearest(name: object, candidates: Iterable[str]) -> str:
-    """The sentence `Did you mean 'x'?` for the candidate most like `name`, or nothing.
+    """The sentence `Did you mean 'x'?` for the candidate that `name` is a misspelling of, or nothing.
 
-    >>> nearest("gradeint", ["gradient", "random"])
-    " Did you mean 'gradient'?"
+    Words that share half of their letters are not meant by each other: `grad_cam` is no `random`.
+
+    >>> nearest("gradeint", ["gradient", "random"]), nearest("GRADIENT", ["gradient"])
+    (" Did you mean 'gradient'?", " Did you mean 'gradient'?")
+    >>> nearest("grad_cam", ["gradient", "random"])
+    ''
     """
-    found = difflib.get_close_matches(str(name), list(candidates), n=1, cutoff=0.5)
-    return f" Did you mean {found[0]!r}?" if found else ""
+    spelled = {candidate.lower(): candidate for candidate in candidates}
+    found = difflib.get_close_matches(str(name).lower(), spelled, n=1, cutoff=0.7)
+    return f" Did you mean {spelled[found[0]]!r}?" if found else ""
 
 
 class MissingPackageError(InnexplainError, ImportError):

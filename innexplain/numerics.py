@@ -12,10 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-__all__ = [
-    "accumulation_dtype", "cast_like", "divide_by_positive", "is_float", "late",
-    "narrow", "negative", "positive", "safe_divide", "stabilise", "sum_samples", "vjp", "widen",
-]  # fmt: skip
+__all__ = ["vjp"]
 
 Tensor = Any
 Pullback = Callable[[Sequence[Tensor | None]], list[Tensor | None]]

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["sample_rng"]
-
 
 def sample_rng(seed: int, rows: Sequence[np.ndarray], index: int, *more: int) -> np.random.Generator:
     """A generator that depends on the seed and on the sample itself, not on where it stands in a batch.

@@ -11,7 +11,7 @@ import numpy as np
 from innexplain.arguments import check_count
 from innexplain.errors import ArgumentError
 
-__all__ = ["Grid", "channel_position", "spatial_shape"]
+__all__ = ["Grid"]
 
 
 def channel_position(rank: int, channel_axis: int | None = -1) -> int | None:

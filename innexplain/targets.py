@@ -16,11 +16,6 @@ from keras import ops
 
 from innexplain.errors import ArgumentError
 
-__all__ = [
-    "AllNeurons", "CallableTarget", "IndexTarget", "MaxActivation", "Target", "WeightsTarget",
-    "make_target",
-]  # fmt: skip
-
 Tensor = Any
 MAX = -1  # index that asks for the most activated neuron
 

@@ -19,7 +19,7 @@ PACKAGE = CHECKOUT / "innexplain"
 # A file imports from lower floors only, and from its own folder.
 FLOORS = {
     **dict.fromkeys(("arguments", "console", "errors", "layers", "numerics"), 0),
-    **dict.fromkeys(("randomness", "regions", "targets"), 0),
+    **dict.fromkeys(("digests", "files", "folders", "randomness", "regions", "targets"), 0),
     **dict.fromkeys(("graph", "samplers"), 1),
     **dict.fromkeys(("rules", "patterns"), 2),
     "composites": 3,

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
+from innexplain.console import table_lines
 from innexplain.evaluators import strong_features
 
 __all__ = ["PAPER", "Row", "measure", "shuffled", "table"]
@@ -64,20 +65,17 @@ def table(name: str, rows: list[Row], fill: float) -> str:
     """The measured rows below the paper's, in percent.
 
     >>> print(table("mnist", [Row(0.5, 0.99, 0.8, 0.4321, 0.05)], 0.0))
-    accuracy (percent)   full image   only strong   without strong   strong pixels
-    paper                     99.26         79.89            43.45               -
-    threshold 0.5             99.00         80.00            43.21            5.00
+    accuracy (percent)  full image  only strong  without strong  strong pixels
+    ------------------  ----------  -----------  --------------  -------------
+    paper                    99.26        79.89           43.45              -
+    threshold 0.5            99.00        80.00           43.21           5.00
     The rest is replaced by 0.
     """
-    heads = ("full image", "only strong", "without strong", "strong pixels")
-    lines = [("accuracy (percent)", *heads), ("paper", *map(_percent, PAPER[name]), "-")]
+    heads = ("accuracy (percent)", "full image", "only strong", "without strong", "strong pixels")
+    lines = [("paper", *map(_percent, PAPER[name]), "-")]
     for row in rows:
         lines.append((f"threshold {row.threshold:g}", *(_percent(100 * value) for value in row[1:])))
-    text = [
-        f"{first:18}" + "".join(f"{cell:>{len(head) + 3}}" for cell, head in zip(cells, heads, strict=True))
-        for first, *cells in lines
-    ]
-    return "\n".join([*text, f"The rest is replaced by {fill:g}."])
+    return "\n".join([*table_lines(heads, lines), f"The rest is replaced by {fill:g}."])
 
 
 def _percent(value: float | None) -> str:

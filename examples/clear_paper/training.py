@@ -9,7 +9,7 @@ import numpy as np
 
 from innexplain.cli.models import check_model_file, load_model
 from innexplain.errors import UnreadableFileError
-from innexplain.plots.saving import replacing
+from innexplain.files import atomic
 
 __all__ = ["load", "predicted", "save", "train"]
 
@@ -55,7 +55,7 @@ def predicted(model: keras.Model, x: np.ndarray, batch_size: int = BATCH) -> np.
 
 def save(model: keras.Model, path: Path) -> None:
     """Write the model, whole or not at all."""
-    with replacing(path) as temporary:
+    with atomic(path) as temporary:
         model.save(temporary)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from innexplain.analyzers.registry import build
 from innexplain.analyzers.walking import WalkedNetwork
 from innexplain.composites import Assignment, Refuse
-from innexplain.console import write
+from innexplain.console import table_lines, write
 from innexplain.errors import GraphError, NothingOverriddenError, UnsupportedLayerError
 
 __all__ = ["Check", "CheckRow", "check_model"]
@@ -45,11 +45,8 @@ class Check:
 
     def __str__(self) -> str:
         header = ("path", "layer", "rule", "status")
-        cells = [header, *(("/".join(r.path), r.layer, r.rule, r.status) for r in self.rows)]
-        widths = [max(len(line[i]) for line in cells) for i in range(4)]
-        lines = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells]
-        lines.insert(1, "  ".join("-" * w for w in widths))
-        return "\n".join([*lines, "", self._summary()])
+        cells = [("/".join(r.path), r.layer, r.rule, r.status) for r in self.rows]
+        return "\n".join([*table_lines(header, cells, left=len(header)), "", self._summary()])
 
     def _summary(self) -> str:
         refused = sum(row.status != "supported" for row in self.rows)

@@ -1,1 +1,1 @@
-"""The command `innexplain`: demo, explain, check.  It starts in `innexplain.cli.main`."""
+"""The command `innexplain`: demo, explain, compare, check.  It starts in `innexplain.cli.main`."""

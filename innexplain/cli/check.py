@@ -9,8 +9,6 @@ from innexplain.cli.models import check_model_file, load_model
 from innexplain.cli.options import check_analyzer_name
 from innexplain.cli.quiet import quiet_keras
 
-__all__ = ["DESCRIPTION", "EPILOG", "NAME", "SUMMARY", "USAGE", "add_arguments", "run"]
-
 NAME = "check"
 SUMMARY = "print which rule an analyzer has for every layer of a model"
 USAGE = "%(prog)s MODEL --analyzer NAME"

@@ -8,8 +8,6 @@ from typing import Any
 
 from innexplain.errors import UnreadableFileError
 
-__all__ = ["check_count", "read_class_names", "read_labels"]
-
 _SHAPES = (
     'a text file with one name a line, or JSON: ["cat", ...], [["n01440764", "tench"], ...] or '
     '{"0": "cat", ...}'

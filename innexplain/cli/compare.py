@@ -21,8 +21,6 @@ from innexplain.cli.quiet import quiet_keras
 from innexplain.console import write
 from innexplain.errors import ArgumentError, InputError
 
-__all__ = ["DESCRIPTION", "EPILOG", "NAME", "SUMMARY", "USAGE", "add_arguments", "run"]
-
 NAME = "compare"
 SUMMARY = "measure which analyzer's heatmaps of image files can be believed"
 USAGE = "%(prog)s MODEL IMAGE [IMAGE ...] --output DIR [more options]"

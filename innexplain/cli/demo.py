@@ -15,14 +15,13 @@ from innexplain.cli.demo_network import Digits, load_digits, train
 from innexplain.cli.demo_page import comparison_text, page
 from innexplain.cli.demo_patterns import PATTERN_TEXT, pattern_alternative, pattern_figure
 from innexplain.cli.demo_runs import MOST_CASES, Case, Run, explain_with_all, pick_cases
-from innexplain.cli.folders import check_folder, make_folder
+from innexplain.cli.folders import check_folder
 from innexplain.cli.job import Job
 from innexplain.cli.options import whole_number
 from innexplain.cli.quiet import quiet_keras
 from innexplain.console import write
-from innexplain.plots.saving import replacing
-
-__all__ = ["DESCRIPTION", "EPILOG", "NAME", "SUMMARY", "USAGE", "add_arguments", "run"]
+from innexplain.files import atomic
+from innexplain.folders import make_folder
 
 NAME = "demo"
 SUMMARY = "train a small network and explain it with every analyzer"
@@ -152,7 +151,7 @@ def _write_all(
     from innexplain.comparison.report import sections
 
     make_folder(folder)
-    with replacing(folder / "digits.keras") as temporary:
+    with atomic(folder / "digits.keras") as temporary:
         model.save(temporary)
     for old in range(len(cases) + 1, MOST_CASES + 1):  # of an earlier run with more mistakes
         with suppress(OSError):

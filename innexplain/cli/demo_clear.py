@@ -10,8 +10,6 @@ import numpy as np
 from innexplain import plots
 from innexplain.cli.demo_runs import Case
 
-__all__ = ["CLEAR_TEXT", "clear_alternative", "clear_cases", "clear_figure"]
-
 CLEAR_TEXT = """<h2>Which class does each place speak for?</h2>
 <p>The last convolution of this network has one map a class. CLEAR projects each of them down to the
 pixels, and shows the class whose response is largest there: its colour is the class, its brightness the

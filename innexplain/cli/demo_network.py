@@ -9,8 +9,6 @@ import numpy as np
 
 from innexplain.errors import MissingPackageError
 
-__all__ = ["Digits", "build", "load_digits", "train"]
-
 _HELD_OUT = 450
 _BATCH = 64
 _PEAK_RATE = 3e-3

@@ -8,8 +8,6 @@ from html import escape
 from innexplain.cli.demo_runs import HEADER, Case, Run
 from innexplain.plots.html import document, picture, table
 
-__all__ = ["comparison_text", "page"]
-
 _BODY = """<h1>Why this digit?</h1>
 <p>An all-convolutional network learned handwritten digits of 8 by 8 pixels. It is right on
 <strong>{accuracy:.1%}</strong> of the digits that it has never seen. Each row below is one of

@@ -11,8 +11,6 @@ from innexplain import plots
 from innexplain.cli.demo_runs import Case
 from innexplain.console import write
 
-__all__ = ["PATTERN_TEXT", "pattern_alternative", "pattern_figure"]
-
 _MOST_ROWS = 4
 _METHODS = {"pattern.net": "signal", "pattern.attribution": "attribution"}
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from innexplain.cli.demo_network import Digits
-from innexplain.console import table_line, table_rule, write
+from innexplain.console import table_lines, write
 from innexplain.errors import InnexplainError
 from innexplain.plots.cells import short_number
-
-__all__ = ["HEADER", "MOST_CASES", "Case", "Run", "explain_with_all", "pick_cases"]
 
 _RIGHT, _WRONG = 4, 4
 MOST_CASES = _RIGHT + _WRONG
@@ -106,12 +105,15 @@ def explain_with_all(model: Any, x: np.ndarray, training: np.ndarray) -> list[Ru
 
     names = innexplain.analyzer_names()
     widths = [max(map(len, (*names, HEADER[0]))), *(max(len(title), 9) for title in HEADER[1:])]
-    write(table_line(HEADER, widths))
-    write(table_rule(widths))
-    runs = []
-    for name in names:
-        runs.append(_run(name, model, x, training))
-        write(table_line(runs[-1].cells, widths))
+    runs: list[Run] = []
+
+    def rows() -> Iterator[tuple[str, ...]]:
+        for name in names:
+            runs.append(_run(name, model, x, training))
+            yield runs[-1].cells
+
+    for line in table_lines(HEADER, rows(), widths):
+        write(line)
     for run in runs:
         if run.refusal is not None:
             write(f"\n{run.name} refused: {run.refusal}")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from innexplain.cli.classes import check_count, read_class_names
-from innexplain.cli.folders import check_folder, make_folder
+from innexplain.cli.folders import check_folder
 from innexplain.cli.images import check_images, open_image, output_stems, to_array
 from innexplain.cli.job import Job
 from innexplain.cli.models import (
@@ -26,8 +26,7 @@ from innexplain.cli.preprocess import check_preprocess, preprocessing
 from innexplain.cli.quiet import quiet_keras
 from innexplain.console import write
 from innexplain.errors import ArgumentError
-
-__all__ = ["DESCRIPTION", "EPILOG", "NAME", "SUMMARY", "USAGE", "add_arguments", "run"]
+from innexplain.folders import make_folder
 
 NAME = "explain"
 SUMMARY = "write heatmaps of image files for a saved model"

@@ -1,4 +1,4 @@
-"""Output folders: checked before the work starts, made when there is something to put in."""
+"""Output folders, checked before the work starts."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import os
 from pathlib import Path
 
 from innexplain.errors import OutputPathError
-
-__all__ = ["check_folder", "make_folder"]
 
 
 def check_folder(folder: str | os.PathLike[str]) -> Path:
@@ -39,18 +37,6 @@ def _check(path: Path) -> None:
         raise _refused(path, f"{existing} is a file, not a folder")
     if not os.access(existing, os.W_OK | os.X_OK):
         raise _refused(path, f"{existing} may not be written by this user")
-
-
-def make_folder(path: Path) -> None:
-    """Make the folder and those above it.
-
-    Raises:
-        OutputPathError: If it cannot be made.
-    """
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _refused(path, str(error.strerror or error)) from error
 
 
 def _refused(path: Path, reason: str) -> OutputPathError:

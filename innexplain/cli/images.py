@@ -15,8 +15,6 @@ from innexplain.errors import UnreadableFileError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["check_images", "open_image", "output_stems", "to_array"]
-
 
 def check_images(paths: Sequence[str]) -> None:
     """Read every image once, so that the last one cannot fail after an hour's work.

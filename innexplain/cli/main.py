@@ -15,8 +15,6 @@ from innexplain.cli.job import Job
 from innexplain.cli.quiet import silence_logs
 from innexplain.errors import ArgumentError, InnexplainError, InnexplainWarning
 
-__all__ = ["main"]
-
 _COMMANDS = (demo, explain, compare, check)
 _DESCRIPTION = """\
 See what a Keras network's decision rests on.

@@ -10,8 +10,6 @@ from typing import Any
 from innexplain.cli.quiet import quiet_keras
 from innexplain.errors import ModelError, UnreadableFileError
 
-__all__ = ["ImageInput", "check_model_file", "image_input", "load_model", "output_units"]
-
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _WAY_OUT = "Save one with `model.save('model.keras')`."
 # What Keras raises for files it cannot make a model of: broken, unsafe, or with unknown classes.

@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from innexplain.errors import UnknownNameError, nearest
-
-__all__ = ["check_analyzer_name", "whole_number"]
+from innexplain.errors import UnknownNameError
 
 
 def whole_number(least: int) -> Callable[[str], int]:
@@ -40,10 +38,11 @@ def check_analyzer_name(name: str, option: str = "--analyzer") -> None:
         UnknownNameError: It names the nearest one and all others.
     """
     import innexplain
+    from innexplain.analyzers.other_names import meant
 
     names = innexplain.analyzer_names()
     if name not in names:
         raise UnknownNameError(
-            f"{option}: there is no analyzer {name!r}.{nearest(name, names)} "
+            f"{option}: there is no analyzer {name!r}.{meant(name, names)} "
             f"Expected one of: {', '.join(names)}."
         )

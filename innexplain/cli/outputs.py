@@ -12,16 +12,14 @@ import numpy as np
 
 from innexplain import plots
 from innexplain.errors import OutputPathError
+from innexplain.files import write_arrays
 from innexplain.plots.arrays import sum_channels
 from innexplain.plots.cells import short_number
-from innexplain.plots.saving import replacing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from innexplain import ClearMaps
-
-__all__ = ["CLEAR", "Explained", "check_outputs", "describe", "output_paths", "write_outputs"]
 
 #: The analyzer that has a map a class.
 CLEAR = "clear"
@@ -106,8 +104,8 @@ def write_outputs(
     if result.classes is not None:
         axes = plots.clear_map(result.classes, shown, class_names=_called(result.classes, names))
         plots.save_figure(cast("Figure", axes.figure), paths[3])
-        with replacing(paths[4]) as temporary, open(temporary, "wb") as stream:
-            np.savez(stream, response=result.classes.response[0], classes=result.classes.classes[0])
+        first = {"response": result.classes.response[0], "classes": result.classes.classes[0]}
+        write_arrays(paths[4], first)
     return paths
 
 

@@ -10,8 +10,6 @@ from innexplain.cli.models import ImageInput
 from innexplain.cli.quiet import quiet_keras
 from innexplain.errors import ArgumentError, UnknownNameError, nearest
 
-__all__ = ["SIMPLE", "check_preprocess", "preprocess_names", "preprocessing"]
-
 SIMPLE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "none": lambda pixels: pixels,
     "0-1": lambda pixels: pixels / 255.0,

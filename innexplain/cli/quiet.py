@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-__all__ = ["quiet_keras", "silence_logs"]
-
 _LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 # Set to "yes" by silence_logs: the messages are hidden by us, not shown on the user's wish.
 _hide = {"messages": False}

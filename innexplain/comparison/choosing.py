@@ -9,12 +9,11 @@ import keras
 import numpy as np
 
 from innexplain.analyzers import Analyzer, analyzer_names
+from innexplain.analyzers.other_names import meant
 from innexplain.comparison.evaluations import KINDS
 from innexplain.comparison.evaluator import Evaluator
 from innexplain.errors import ArgumentError, InputError, UnknownNameError, nearest
 from innexplain.evaluators.arrays import spatial_maps
-
-__all__ = ["DEFAULT_ANALYZERS", "DEFAULT_EVALUATORS", "check_methods", "make_evaluators", "name_methods"]
 
 #: What is compared if the caller names nothing: the methods of Samek et al. 2017 and common others.
 DEFAULT_ANALYZERS = (
@@ -93,7 +92,7 @@ def name_methods(analyzers: Any) -> dict[str, Any]:
     for method in found.values():
         if isinstance(method, str) and method not in analyzer_names():
             raise UnknownNameError(
-                f"There is no analyzer {method!r}.{nearest(method, analyzer_names())} "
+                f"There is no analyzer {method!r}.{meant(method, analyzer_names())} "
                 f"Expected one of: {', '.join(analyzer_names())}."
             )
     return found

@@ -28,16 +28,6 @@ from innexplain.samplers import Sampler
 from innexplain.samplers.base import check_sampler
 from innexplain.samplers.simple import check_values
 
-__all__ = [
-    "KINDS",
-    "Completeness",
-    "Complexity",
-    "MaxSensitivity",
-    "Randomisation",
-    "RegionPerturbation",
-    "StrongFeatures",
-]
-
 _ALL = (
     "All {} regions were replaced in the end, where every order leaves the same picture: fewer steps tell "
     "methods apart better."

@@ -11,8 +11,6 @@ import numpy as np
 from innexplain.errors import ArgumentError
 from innexplain.evaluators.predictions import Predict
 
-__all__ = ["Evaluator", "Findings", "Subject", "check_findings"]
-
 
 @dataclass(frozen=True, eq=False)
 class Subject:

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from innexplain.comparison.result import Comparison
 
-__all__ = ["complexity_figure", "curves_figure", "figures_of", "maps_figure"]
-
 _CURVES = "AOPC - random"
 
 

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from innexplain import plots
 from innexplain.comparison.figures import figures_of
+from innexplain.folders import make_folder
 from innexplain.plots.html import document, picture, table
-from innexplain.plots.saving import make_folder
 
 if TYPE_CHECKING:
     from innexplain.comparison.result import Comparison
-
-__all__ = ["save_report", "sections"]
 
 _TITLE = "Which heatmap can be believed?"
 

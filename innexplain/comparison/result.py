@@ -14,15 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from innexplain.comparison.evaluator import Evaluator, Findings
-from innexplain.console import table_line, table_rule
+from innexplain.console import table_lines
 from innexplain.errors import UnknownNameError, nearest
+from innexplain.files import write_text
 from innexplain.plots.cells import short_number
-from innexplain.plots.saving import save_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-__all__ = ["Comparison", "Entry"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,10 +149,7 @@ class Comparison:
 
     def table(self) -> str:
         """The comparison as text: mean +- standard deviation over images; `^` more is better, `v` less."""
-        header, body = self.cells()
-        widths = [max(len(row[i]) for row in [header, *body]) for i in range(len(header))]
-        lines = [table_line(header, widths), table_rule(widths)]
-        return "\n".join([*lines, *(table_line(row, widths) for row in body)])
+        return "\n".join(table_lines(*self.cells()))
 
     def __str__(self) -> str:
         return self.table()
@@ -167,7 +162,7 @@ class Comparison:
         writer.writeheader()
         writer.writerows(rows)
         if path is not None:
-            save_text(stream.getvalue(), path)
+            write_text(path, stream.getvalue())
         return stream.getvalue()
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
@@ -187,7 +182,7 @@ class Comparison:
         }
         text = json.dumps(found, indent=1, allow_nan=False)
         if path is not None:
-            save_text(text + "\n", path)
+            write_text(path, text + "\n")
         return text
 
     def plot_curves(self) -> Figure:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 from innexplain.analyzers import create_analyzer
@@ -17,13 +18,14 @@ from innexplain.arguments import check_count, check_seed
 from innexplain.comparison.choosing import check_methods, make_evaluators, name_methods
 from innexplain.comparison.evaluator import Evaluator, Findings, Subject, check_findings
 from innexplain.comparison.result import Comparison, Entry
-from innexplain.comparison.store import Store, file_name, fingerprint, model_fingerprint
 from innexplain.console import write
+from innexplain.digests import config_of, digest
 from innexplain.errors import ArgumentError, InnexplainError, InnexplainWarning, OutputPathError
 from innexplain.evaluators.arrays import check_classes, check_inputs, check_labels, spatial_maps
-from innexplain.evaluators.predictions import predict_all, predictor, watch
+from innexplain.evaluators.predictions import Predict, predict_all, predictor, watch
+from innexplain.folders import Parts, file_name
 
-__all__ = ["compare"]
+_PROBED = 8  # samples that tell one function from another
 
 
 def compare(
@@ -98,13 +100,13 @@ def compare(
     check_methods(methods, model, x, classes, outputs.argmax(axis=1), channel_axis)
     if labels is not None and outputs.shape[1] > 1:
         check_classes(labels, outputs.shape[1])
-    store = Store(None if folder is None else Path(folder))
+    parts = Parts(None if folder is None else Path(folder))
     base = Subject(
         model, predict, x, x, classes, y=labels, seed=int(seed), batch_size=batch_size,
         progress=progress, channel_axis=channel_axis,
     )  # fmt: skip
-    key = "" if folder is None else model_fingerprint(model, predict, x)
-    runner = _Runner(base, chosen, store, key)
+    key = "" if folder is None else model_digest(model, predict, x)
+    runner = _Runner(base, chosen, parts, key)
     entries = tuple(runner.run(label, method) for label, method in methods.items())
     if all(entry.refusal for entry in entries):
         raise ArgumentError(
@@ -119,7 +121,7 @@ class _Runner:
 
     base: Subject
     evaluators: tuple[Evaluator, ...]
-    store: Store
+    parts: Parts
     model_key: str
 
     def __post_init__(self) -> None:
@@ -145,9 +147,9 @@ class _Runner:
         index = {"neuron_selection_mode": "index"}
         analyzer = create_analyzer(method, self.base.model, **index) if named else method
         subject = replace(self.base, analyzer=analyzer)
-        store = self.store if named else Store()
-        key = fingerprint(self.model_key, subject.x, subject.target, method)
-        found = store.get(f"{file_name(label)}.maps", key, lambda: self._explain(label, subject))
+        parts = self.parts if named else Parts()
+        key = digest(self.model_key, subject.x, subject.target, method)
+        found = parts.get(f"{file_name(label)}.maps", key, lambda: self._explain(label, subject))
         spatial_maps(found["maps"], subject.x, subject.channel_axis)  # raises if they do not fit x
         return replace(subject, maps=found["maps"], gap=found.get("gap")), float(found["seconds"])
 
@@ -170,7 +172,7 @@ class _Runner:
 
     def _evaluated(self, label: str, evaluator: Evaluator, subject: Subject) -> Findings:
         subject = replace(subject, baseline=self.baselines.get(evaluator.name))
-        key = fingerprint(
+        key = digest(
             self.model_key, subject.x, subject.maps, subject.target, subject.y, subject.gap, evaluator,
             subject.seed, subject.channel_axis, label,
         )  # fmt: skip
@@ -181,7 +183,7 @@ class _Runner:
             values = {f"values/{name}": array for name, array in found.values.items()}
             return {**values, **{f"curves/{name}": array for name, array in found.curves.items()}}
 
-        arrays = self.store.get(f"{file_name(label)}.{file_name(evaluator.name)}", key, compute)
+        arrays = self.parts.get(f"{file_name(label)}.{file_name(evaluator.name)}", key, compute)
         split: dict[str, dict[str, np.ndarray]] = {"values": {}, "curves": {}}
         for path, array in arrays.items():
             what, _, name = path.partition("/")
@@ -193,3 +195,17 @@ class _Runner:
     def _tell(self, text: str) -> None:
         if self.base.progress:
             write(text)
+
+
+def model_digest(model: Any, predict: Predict, x: np.ndarray) -> str:
+    """A digest of a Keras model's layers and weights; of any other function, of what it answers."""
+    config, weights = None, []
+    if isinstance(model, keras.Model):
+        config, weights = config_of(model), [keras.ops.convert_to_numpy(w) for w in model.weights]
+    if config is not None:
+        return digest(config, *weights)
+    # Answers to x alone may be saturated: networks that differ answer ones and zeros alike.
+    some = x[:_PROBED]
+    shuffled = np.random.default_rng(0).permuted(some.reshape(len(some), -1), axis=1).reshape(some.shape)
+    answers = [np.round(predict(part), 5) for part in (some, shuffled)]
+    return digest(type(model).__name__, *weights, *answers)

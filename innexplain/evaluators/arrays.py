@@ -9,8 +9,6 @@ import numpy as np
 from innexplain.errors import ArgumentError, InputError
 from innexplain.regions import channel_position, spatial_shape
 
-__all__ = ["check_classes", "check_inputs", "check_labels", "lone_maps", "spatial_maps"]
-
 
 def check_inputs(x: Any, what: str = "x") -> np.ndarray:
     """One array of finite numbers with a batch axis, and at least one sample.

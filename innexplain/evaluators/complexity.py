@@ -16,8 +16,6 @@ from innexplain.errors import ArgumentError, InputError
 from innexplain.evaluators.arrays import lone_maps
 from innexplain.plots import heatmap_image
 
-__all__ = ["entropy", "gini", "jpeg_size", "png_size"]
-
 _LONGEST = {"PNG": 2**31 - 1, "JPEG": 65500}  # pixels a side that the formats and their libraries hold
 
 

@@ -14,8 +14,6 @@ from innexplain.graph.step import Entry
 from innexplain.network import Request, chunks, name_of
 from innexplain.targets import MAX, IndexTarget
 
-__all__ = ["Held", "analyzer_of", "hold"]
-
 
 def analyzer_of(model: Any, analyzer: Any) -> Analyzer:
     """The analyzer of a model, by its name or as it is.

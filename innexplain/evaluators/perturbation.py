@@ -18,8 +18,6 @@ from innexplain.regions import Grid, channel_position, spatial_shape
 from innexplain.samplers import Sampler, UniformSampler
 from innexplain.samplers.base import check_sampler, content_for
 
-__all__ = ["ORDERS", "PerturbationResult", "count_steps", "region_perturbation"]
-
 #: Which regions go first: the most relevant, the least relevant, or any.
 ORDERS = ("morf", "lerf", "random")
 _STEPS = 100

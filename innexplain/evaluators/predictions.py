@@ -11,8 +11,6 @@ import numpy as np
 from innexplain.errors import ArgumentError, InputError, ModelError
 from innexplain.network import Network, Options, chunks
 
-__all__ = ["Watched", "predict_all", "predictor", "watch"]
-
 Predict = Callable[[np.ndarray], np.ndarray]
 
 

@@ -17,8 +17,6 @@ from innexplain.evaluators.perturbation import region_perturbation
 from innexplain.evaluators.predictions import Predict, predictor
 from innexplain.regions import Grid, spatial_shape
 
-__all__ = ["NetworkQuality"]
-
 _OWN = ("model", "x", "attributions", "batch_size", "progress", "baseline")
 _KEYWORDS = {
     name: parameter.default

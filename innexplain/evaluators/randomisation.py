@@ -16,8 +16,6 @@ from innexplain.evaluators.held import analyzer_of, hold
 from innexplain.evaluators.similarity import rank_correlation, ssim
 from innexplain.graph import trace
 
-__all__ = ["RandomisationResult", "parameter_randomisation"]
-
 #: Whether layers stay randomised while those below follow, or only one is at a time.
 MODES = ("cascading", "independent")
 

@@ -16,8 +16,6 @@ from innexplain.graph.inputs import batches_of, is_dataset
 from innexplain.network import chunks
 from innexplain.randomness import sample_rng
 
-__all__ = ["completeness_gap", "max_sensitivity"]
-
 _PURPOSE = 2  # of the random numbers: not those of region perturbation
 
 Explain = Callable[[np.ndarray, np.ndarray], np.ndarray]

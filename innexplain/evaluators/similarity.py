@@ -11,8 +11,6 @@ from innexplain.arguments import check_choice
 from innexplain.errors import InputError
 from innexplain.evaluators.arrays import lone_maps
 
-__all__ = ["rank_correlation", "ssim"]
-
 # Wang et al. 2004: windows of 11 locations an axis, Gaussian of standard deviation 1.5, and what
 # stabilises the quotient.
 _RADIUS, _SIGMA = 5, 1.5

@@ -18,8 +18,6 @@ from innexplain.samplers import ConstantSampler, Sampler
 from innexplain.samplers.base import content_for
 from innexplain.samplers.simple import check_values
 
-__all__ = ["StrongFeaturesResult", "strong_features"]
-
 _PURPOSE = 3  # of the random numbers: not those of other evaluators
 
 

@@ -14,8 +14,6 @@ from innexplain.patterns import digits
 from innexplain.patterns.neurons import Neurons
 from innexplain.patterns.sites import Site
 
-__all__ = ["Block", "blocks_of"]
-
 Tensor = Any
 
 #: How many weights a block has at most, if its kernel can be split.  Files of sums hold blocks: whoever

@@ -17,8 +17,6 @@ from keras import ops
 from innexplain.graph.linear import LinearPart
 from innexplain.patterns.neurons import placed
 
-__all__ = ["Inputs", "inputs_of"]
-
 Tensor = Any
 
 

@@ -14,6 +14,7 @@ from keras import ops
 
 from innexplain.arguments import check_choice
 from innexplain.errors import ArgumentError, GraphError, InnexplainWarning, InputError, ModelError
+from innexplain.files import read_record, write_record
 from innexplain.graph.inputs import check_arrays, check_ends, is_dataset
 from innexplain.graph.trace import trace
 from innexplain.network import Network, Options
@@ -24,10 +25,7 @@ from innexplain.patterns.moments import EVERY, centre_of, merged, of_groups, sca
 from innexplain.patterns.patterns import PATTERN_TYPES, Patterns, owners_of
 from innexplain.patterns.scaled import Part, ScaledArrays
 from innexplain.patterns.sites import PRECISIONS, Site, find_sites, fingerprints
-from innexplain.patterns.store import load_arrays, save_arrays
 from innexplain.patterns.sums import Sums
-
-__all__ = ["PatternComputer"]
 
 _GROUP = {"relu": "positive", "relu.negative": "negative", "linear": "all"}
 _KIND = "sums of a fit of patterns, format 4"
@@ -262,7 +260,7 @@ class PatternComputer:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the sums so far, so that the fit can go on later; `.npz` without pickle."""
-        return save_arrays(path, _KIND, self._notes(), self._sums.flat())
+        return write_record(path, _KIND, self._notes(), self._sums.flat())
 
     def load(self, path: str | os.PathLike[str]) -> PatternComputer:
         """Go on from what `save` wrote; what was added to this computer before is dropped.
@@ -271,7 +269,7 @@ class PatternComputer:
             UnreadableFileError: the file is missing, damaged, or something else.
             ModelError: it is of another model, other weights or other settings.
         """
-        notes, arrays = load_arrays(path, _KIND)
+        notes, arrays = read_record(path, _KIND)
         for name, ours in self._notes().items():
             if notes[name] != ours:
                 raise ModelError(

@@ -15,8 +15,6 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-__all__ = ["added", "covariance", "kept", "layout", "mean", "rounding"]
-
 Tensor = Any
 
 #: Eight bits are a whole number up to this one, positive or negative.

@@ -12,8 +12,6 @@ import numpy as np
 
 from innexplain.arguments import check_choice
 
-__all__ = ["ESTIMATORS", "S_a", "S_a_two_component", "S_w", "S_x", "Weights", "directions"]
-
 #: Signal estimators by name, with the types of patterns that each has to fit.
 ESTIMATORS: dict[str, tuple[str, ...]] = {
     "S_x": (),

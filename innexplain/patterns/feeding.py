@@ -13,8 +13,6 @@ from innexplain.arguments import check_count
 from innexplain.errors import InputError
 from innexplain.graph.inputs import NO_LABELS, batches_of, is_dataset
 
-__all__ = ["batches_in"]
-
 
 def batches_in(dataset: Any, batch_size: int) -> tuple[Iterable[Any], int | None]:
     """The inputs of a data set batch by batch, and the number of batches where it is known.

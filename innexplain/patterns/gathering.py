@@ -15,8 +15,6 @@ from innexplain.patterns.neurons import Neurons
 from innexplain.patterns.parts import Call, in_parts, is_row
 from innexplain.patterns.sites import Site
 
-__all__ = ["GROUPS", "add_inputs", "add_neurons", "add_weights"]
-
 Tensor = Any
 Own = Sequence[tuple[Block, dict[str, Any]]]
 

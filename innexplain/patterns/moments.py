@@ -18,10 +18,6 @@ from keras import ops
 from innexplain.patterns import digits
 from innexplain.patterns.blocks import Block
 
-__all__ = [
-    "EVERY", "INPUT", "centre_of", "mapped", "mean_input", "merged", "of_groups", "scale",
-]  # fmt: skip
-
 Arrays = dict[str, np.ndarray]
 State = dict[str, Arrays]
 

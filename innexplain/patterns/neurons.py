@@ -11,8 +11,6 @@ from keras import ops
 
 from innexplain.graph.linear import LinearPart
 
-__all__ = ["Neurons", "neurons_of", "placed"]
-
 Tensor = Any
 
 

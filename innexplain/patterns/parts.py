@@ -12,8 +12,6 @@ import tensorflow as tf
 from innexplain.patterns.blocks import Block
 from innexplain.patterns.sites import Site
 
-__all__ = ["Call", "Rows", "in_parts", "is_row", "rows_of"]
-
 Tensor = Any
 
 #: How many numbers a part has at most, those of a convolution in float64, which cuts out patches, counted as

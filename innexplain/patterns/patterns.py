@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from innexplain.console import table_lines
 from innexplain.errors import AddressError, ArgumentError, ModelError, nearest
+from innexplain.files import read_record, write_record
 from innexplain.graph.step import Graph
 from innexplain.graph.trace import trace
 from innexplain.patterns.sites import fingerprints
-from innexplain.patterns.store import load_arrays, save_arrays
-
-__all__ = ["PATTERN_TYPES", "Patterns", "owners_of"]
 
 #: a+ (outputs above zero), a- (the others), a (all outputs).
 PATTERN_TYPES = ("relu", "relu.negative", "linear")
@@ -111,10 +110,8 @@ class Patterns:
     def report(self) -> str:
         """A table: layers, neurons, and how many of them have the pattern zero."""
         types = self.pattern_types
-        lines = [f"{'layer':40}" + "".join(f"{t + ': zero':>22}" for t in types)]
-        for key, found in self.silent.items():
-            lines.append(f"{key:40}" + "".join(f"{found[t]:>22}" for t in types))
-        return "\n".join(lines)
+        rows = [[key, *(str(found[t]) for t in types)] for key, found in self.silent.items()]
+        return "\n".join(table_lines(["layer", *(f"{t}: zero" for t in types)], rows))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write a file, `.npz` without pickle; see `load`.
@@ -124,7 +121,7 @@ class Patterns:
         """
         notes = {"silent": {k: dict(v) for k, v in self.silent.items()}, "prints": dict(self.prints)}
         arrays = {f"{k}|{t}": a for k, found in self.arrays.items() for t, a in found.items()}
-        return save_arrays(path, _KIND, notes, arrays)
+        return write_record(path, _KIND, notes, arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], model: Any) -> Patterns:
@@ -138,7 +135,7 @@ class Patterns:
             UnreadableFileError: the file is missing, damaged, or something else.
             ModelError: the model is another one; it says which layer differs.
         """
-        notes, flat = load_arrays(path, _KIND)
+        notes, flat = read_record(path, _KIND)
         arrays: dict[str, dict[str, np.ndarray]] = {}
         for name, array in flat.items():
             key, _, pattern_type = name.rpartition("|")

@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from innexplain.arguments import check_choice, check_count, check_seed
+from innexplain.console import table_lines
 from innexplain.errors import ArgumentError, InnexplainWarning, InputError
 from innexplain.patterns.computer import PatternComputer
 from innexplain.patterns.estimators import ESTIMATORS, Weights, directions
@@ -18,8 +19,6 @@ from innexplain.patterns.feeding import batches_in
 from innexplain.patterns.patterns import Patterns
 from innexplain.patterns.regression import unexplained
 from innexplain.patterns.sites import Site
-
-__all__ = ["QUALITY_ESTIMATORS", "QualityResult", "quality"]
 
 _LEFT_OUT = "not measured: its neurons look at different inputs, or its kernel numbers them otherwise"
 _FIELDS_AN_INPUT, _FIELDS_MORE = 2, 10  # receptive fields that each half has to have
@@ -46,13 +45,10 @@ class QualityResult:
         return {name: np.array([r.mean() for r in found]) for name, found in self.rho.items()}
 
     def __str__(self) -> str:
-        header = f"{'layer':40}" + "".join(f"{name:>10}" for name in self.rho)
-        means = self.means()
-        rows = [
-            f"{layer:40}" + "".join(f"{means[name][i]:>10.3f}" for name in self.rho)
-            for i, layer in enumerate(self.layers)
-        ]
-        return "\n".join([header, *rows, *(f"{k}: {v}" for k, v in self.left_out.items())])
+        means = self.means().values()
+        rows = [[layer, *(f"{m[i]:.3f}" for m in means)] for i, layer in enumerate(self.layers)]
+        lines = table_lines(["layer", *self.rho], rows)
+        return "\n".join([*lines, *(f"{k}: {v}" for k, v in self.left_out.items())])
 
 
 def quality(

@@ -6,8 +6,6 @@ import numpy as np
 
 from innexplain.patterns.estimators import Weights
 
-__all__ = ["unexplained"]
-
 _RIDGE = 1e-6  # of the mean square of the distractor: directions of no variance get no weight
 _STEPS = 200
 _ENOUGH = 1e-8

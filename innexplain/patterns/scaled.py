@@ -11,8 +11,6 @@ import numpy as np
 from innexplain.patterns.blocks import Block
 from innexplain.patterns.moments import Arrays, mean_input
 
-__all__ = ["Part", "ScaledArrays"]
-
 
 @dataclass(frozen=True, eq=False)
 class Part:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 import keras
-import numpy as np
 
+from innexplain.digests import digest_of_weights
 from innexplain.graph.kinds import SCALE, keras_type
 from innexplain.graph.linear import LinearPart
 from innexplain.graph.step import Graph, Step
@@ -22,8 +21,6 @@ _IDLE = (
     "Identity", "Dropout", "AlphaDropout", "GaussianDropout", "GaussianNoise", "ActivityRegularization",
     "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D",
 )  # fmt: skip
-
-__all__ = ["PRECISIONS", "Site", "find_sites", "fingerprints", "site_key"]
 
 #: In which precision sums by weight of large kernels are kept: in nine bytes a weight, or in float64.
 PRECISIONS = ("compensated", "float64")
@@ -155,7 +152,7 @@ def _keeps_places(step: Step) -> bool:
 
 def fingerprints(graph: Graph) -> dict[str, str]:
     """A digest of the weights of every layer in a graph, by path."""
-    return {path: _digest(operation) for path, operation in _weighted(graph)}
+    return {path: digest_of_weights(operation) for path, operation in _weighted(graph)}
 
 
 def _weighted(graph: Graph) -> Iterator[tuple[str, Any]]:
@@ -165,23 +162,3 @@ def _weighted(graph: Graph) -> Iterator[tuple[str, Any]]:
         if id(operation) not in seen and getattr(operation, "weights", None):
             seen.add(id(operation))
             yield "/".join(step.path), operation
-
-
-def _digest(layer: Any) -> str:
-    digest = hashlib.blake2b(digest_size=12)
-    for weight in layer.weights:
-        tensor = keras.ops.convert_to_tensor(weight)
-        dtype = keras.backend.standardize_dtype(tensor.dtype)
-        # The state of a seed generator changes by itself, and is unsigned.
-        if dtype == "bool" or dtype.startswith(("float", "bfloat", "int")):
-            digest.update(f"{tuple(tensor.shape)}".encode())
-            for part in _pieces(tensor):
-                digest.update(part.view("uint8").data)
-    return digest.hexdigest()
-
-
-def _pieces(tensor: Any) -> Iterator[np.ndarray]:
-    """The numbers in a tensor, a few megabytes at a time: arrays are copies."""
-    flat = keras.ops.reshape(tensor, (-1,))
-    for start in range(0, flat.shape[0], 2**22):
-        yield keras.ops.convert_to_numpy(flat[start : start + 2**22])

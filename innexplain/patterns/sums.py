@@ -19,12 +19,10 @@ from innexplain.graph.inputs import flatten_inputs
 from innexplain.graph.step import Graph, Step
 from innexplain.patterns.blocks import Block
 from innexplain.patterns.digits import covariance, mean
-from innexplain.patterns.gathering import GROUPS, add_inputs, add_neurons, add_weights
+from innexplain.patterns.gathering import add_inputs, add_neurons, add_weights
 from innexplain.patterns.moments import EVERY, INPUT, mapped, merged
 from innexplain.patterns.parts import Call
 from innexplain.patterns.sites import Site
-
-__all__ = ["GROUPS", "Sums"]
 
 Tensor = Any
 Arrays = dict[str, np.ndarray]

@@ -8,8 +8,6 @@ import numpy as np
 
 from innexplain.errors import ArgumentError, InputError
 
-__all__ = ["finite_array", "sum_channels"]
-
 
 def finite_array(values: Any, what: str) -> np.ndarray:
     """`values` as an array of finite numbers; booleans become 0 and 255, other dtypes stay.

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
 
-__all__ = ["KINDS", "Kind", "bare", "draw_input", "draw_map", "short_number"]
-
 
 @dataclass(frozen=True)
 class Kind:

@@ -12,8 +12,6 @@ import numpy as np
 from innexplain.arguments import check_choice
 from innexplain.errors import ArgumentError, InputError
 
-__all__ = ["DISTINCT", "OTHER", "ClassColours", "class_colours", "class_name", "paint"]
-
 ClassColours = dict[int, tuple[float, float, float]]
 
 # Okabe and Ito's seven colours and five that were searched for beside them, all bright enough to be seen

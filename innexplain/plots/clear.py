@@ -19,18 +19,6 @@ from innexplain.plots.images import blend, grey_image
 if TYPE_CHECKING:
     from innexplain.class_maps import ClearMaps
 
-__all__ = [
-    "AGAINST",
-    "FOR",
-    "GREEN",
-    "HOT",
-    "PERCENTILE",
-    "binary_heatmap_image",
-    "binary_map_image",
-    "clear_image",
-    "warm",
-]
-
 PERCENTILE = 99.0  # of figures: real maps have a few extreme pixels, beside which all others are black
 
 # Of binary maps; blue is light enough for a black ground.

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
     from innexplain.class_maps import ClearMaps
 
-__all__ = ["binary_heatmap", "binary_map", "clear_map", "draw_pixels"]
-
 _SIGNAL, _IMAGE, _MARGIN = (4.6, 2.2), 3.4, 0.12  # inches
 _BAND = 0.45  # height of a signal's map, as a part of the height of the signal
 

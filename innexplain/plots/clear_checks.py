@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from innexplain.class_maps import ClearMaps
 
-__all__ = ["check_axes", "check_fits", "check_maps", "check_texts", "one_sample", "true_classes"]
-
 
 def check_maps(maps: ClearMaps) -> None:
     """Whether they are finite class maps of images or of signals.

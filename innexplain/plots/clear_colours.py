@@ -13,8 +13,6 @@ from innexplain.plots.colours import check_scale, symmetric_scale
 if TYPE_CHECKING:
     from innexplain.class_maps import ClearMaps
 
-__all__ = ["dominance", "joint_scale", "map_colours", "sample_colours", "unit"]
-
 
 def map_colours(
     maps: ClearMaps, palette: str | Mapping[int, Any] = "distinct", first: np.ndarray | None = None

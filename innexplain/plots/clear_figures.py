@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     from innexplain.class_maps import ClearMaps
 
-__all__ = ["clear_rows", "response_strip"]
-
 _MOST_PANELS = 60
 _SIGNAL = (2.6, 0.85)  # inches of a cell
 _IMAGE = 1.5

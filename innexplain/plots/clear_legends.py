@@ -18,19 +18,6 @@ if TYPE_CHECKING:
 
     from innexplain.class_maps import ClearMaps
 
-__all__ = [
-    "CHARACTER",
-    "Handles",
-    "Names",
-    "class_handles",
-    "draw_legend",
-    "heatmap_handles",
-    "legend_below",
-    "legend_size",
-    "map_handles",
-    "room_below",
-]
-
 Handles = dict[str, Any]  # what an entry is called -> a patch, or several side by side
 Names = Sequence[str] | Mapping[int, str] | None
 _MOST_ENTRIES = 24  # nobody tells more colours apart

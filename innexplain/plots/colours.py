@@ -13,8 +13,6 @@ from innexplain.plots.arrays import finite_array
 if TYPE_CHECKING:
     from matplotlib.colors import Colormap
 
-__all__ = ["COLOUR_MAP", "check_scale", "colour_map", "colours", "symmetric_scale"]
-
 # Red and blue differ in hue for every common colour blindness, and both darken with |value|.
 COLOUR_MAP = "RdBu_r"
 

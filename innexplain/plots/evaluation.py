@@ -14,8 +14,6 @@ from innexplain.plots.arrays import finite_array
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["bars", "boxes", "curves"]
-
 # Okabe and Ito's colours, which colour-blind readers can tell apart; then the same with other strokes.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _STROKES = ("-", "--", ":", "-.")

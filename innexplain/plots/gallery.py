@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
-__all__ = ["gallery"]
-
 _SCALES = {
     "sample": "each map has its own colour ends (written below it)",
     "joint": "one scale for all maps of an analyzer (written below its name)",

@@ -6,8 +6,6 @@ import base64
 from collections.abc import Iterable, Sequence
 from html import escape
 
-__all__ = ["document", "picture", "table"]
-
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff;
        max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }

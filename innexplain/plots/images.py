@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
     from PIL.Image import Image
 
-__all__ = ["display_image", "heatmap_image", "overlay"]
-
 # In overlays opacity shows strength; colour shows the sign, in a tone brighter than the darkest
 # ends of the colour map, which would be lost in a photograph.
 _SIGN_COLOUR = 0.8

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
-__all__ = ["MEANINGS", "Legend", "draw_legends", "legends", "meanings_of"]
-
 #: What the colours say: at the lower end (of signed maps only), at zero, and at the upper end.
 MEANINGS = {
     "relevance": ("against the explained class", "zero", "for the explained class"),

@@ -12,8 +12,6 @@ from keras import ops
 from innexplain.graph.step import Step
 from innexplain.numerics import accumulation_dtype, vjp
 
-__all__ = ["Gradient", "Pullback", "Rule"]
-
 Tensor = Any
 Pullback = Callable[[Sequence[Tensor | None]], Sequence[Tensor | None]]
 

@@ -33,8 +33,6 @@ from innexplain.numerics import (
 )
 from innexplain.rules.base import Pullback, Rule
 
-__all__ = ["Group", "Linear", "LinearRule"]
-
 Tensor = Any
 Terms = tuple[tuple[Tensor, Tensor], ...]
 

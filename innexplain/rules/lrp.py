@@ -19,8 +19,6 @@ from innexplain.graph.step import Step
 from innexplain.numerics import negative, positive
 from innexplain.rules.linear import Group, Linear, LinearRule
 
-__all__ = ["AlphaBeta", "Bounded", "Epsilon", "Flat", "Gamma", "WSquare", "Z", "ZPlus", "ZPlusFast"]
-
 Tensor = Any
 
 

@@ -17,8 +17,6 @@ from innexplain.graph.step import Step
 from innexplain.numerics import cast_like, late, safe_divide, vjp, widen
 from innexplain.rules.base import Pullback, Rule
 
-__all__ = ["FilterSignal", "IdentitySignal", "PatternSignal", "SignalRule", "Unfitted"]
-
 Tensor = Any
 
 

@@ -16,8 +16,6 @@ from innexplain.graph.step import Step
 from innexplain.numerics import vjp
 from innexplain.rules.base import Pullback, Rule
 
-__all__ = ["DeconvReLU", "GuidedReLU", "ReLURule"]
-
 Tensor = Any
 
 

@@ -24,8 +24,6 @@ from innexplain.numerics import (
 )
 from innexplain.rules.base import Pullback, Rule
 
-__all__ = ["Follow", "Gate", "Pass", "PositiveShares", "Shares"]
-
 Tensor = Any
 
 # A sum this small against the size of what it adds up is little more than rounding errors.

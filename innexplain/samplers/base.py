@@ -10,8 +10,6 @@ import numpy as np
 
 from innexplain.errors import ArgumentError
 
-__all__ = ["Sampler", "check_sampler", "content_for"]
-
 
 @dataclass(frozen=True)
 class Sampler(ABC):

@@ -13,8 +13,6 @@ from innexplain.errors import ArgumentError
 from innexplain.regions import channel_position
 from innexplain.samplers.base import Sampler
 
-__all__ = ["BlurSampler", "ConstantSampler", "MeanSampler", "UniformSampler"]
-
 
 @dataclass(frozen=True)
 class UniformSampler(Sampler):

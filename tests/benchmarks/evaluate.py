@@ -10,14 +10,16 @@ what it had with the model built.
 import argparse
 import os
 import sys
+from functools import partial
 
+from innexplain.console import table_lines
 from tests.benchmarks import subprocesses
 
 GOAL = 1.1
 # network: (images, edge of a region, steps, repetitions)
 RUNS = {"MobileNetV2": (2, 9, 100, 2), "small": (20, 3, 100, 10)}
 HEADER = ("network", "inputs", "predict, s", "perturb, s", "ratio", "cores", "goal", "")
-WIDTHS = (13, 8, 12, 12, 7, 7, 9, 8)
+WIDTHS = (13, 6, 10, 10, 5, 5, 7, 6)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -32,15 +34,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Measure and print."""
     print(f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}, batches of {arguments.batch_size}")
-    print(_line(HEADER), flush=True)
-    for name in arguments.networks:
-        found = _call("times", name, rounds=arguments.rounds, batch_size=arguments.batch_size)
-        verdict = "ok" if found["ratio"] <= GOAL else "MISSED"
-        cells = (
-            name, str(found["inputs"]), f"{found['predict']:.2f}", f"{found['perturb']:.2f}",
-            f"{found['ratio']:.3f}", f"{found['cores']:.3f}", f"<= {GOAL}", verdict,
-        )  # fmt: skip
-        print(_line(cells), flush=True)
+    for line in table_lines(HEADER, map(partial(_row, arguments), arguments.networks), WIDTHS):
+        print(line, flush=True)
     for name in arguments.networks:
         for size in arguments.batches:
             peak = _call("memory", name, batch_size=size)["peak"]
@@ -49,16 +44,20 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _row(arguments: argparse.Namespace, name: str) -> tuple[str, ...]:
+    found = _call("times", name, rounds=arguments.rounds, batch_size=arguments.batch_size)
+    verdict = "ok" if found["ratio"] <= GOAL else "MISSED"
+    return (
+        name, str(found["inputs"]), f"{found['predict']:.2f}", f"{found['perturb']:.2f}",
+        f"{found['ratio']:.3f}", f"{found['cores']:.3f}", f"<= {GOAL}", verdict,
+    )  # fmt: skip
+
+
 def _call(name: str, network: str, **arguments: int) -> dict:
     """A function of `evaluate_tasks`, in a process of its own."""
     print(f"  measuring: {name} of {network} {arguments}", file=sys.stderr, flush=True)
     settings = {"network": network, "settings": RUNS[network], **arguments}
     return subprocesses.call("tests.benchmarks.evaluate_tasks", name, **settings)
-
-
-def _line(cells: tuple[str, ...]) -> str:
-    first, *rest = zip(cells, WIDTHS, strict=True)
-    return (first[0].ljust(first[1]) + "".join(c.rjust(w) for c, w in rest)).rstrip()
 
 
 _NOTES = """

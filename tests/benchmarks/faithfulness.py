@@ -9,6 +9,8 @@ import os
 import time
 from pathlib import Path
 
+from innexplain.console import table_lines
+
 NETWORKS = ("squeezenet", "lenet", "resnet8", "resnet20")
 # Edge of a region: 9 pixels of about 224, as in the paper; about a tenth of small images.
 REGIONS = {"squeezenet": 9, "lenet": 3, "resnet8": 3, "resnet20": 3}
@@ -93,11 +95,8 @@ def trained(model, x, y):
 
 
 def _table(found) -> str:
-    """Rows of a reStructuredText list table, best AOPC first."""
+    """The measures of a comparison as text, best AOPC first."""
     columns = ("AOPC", "AOPC - random", "PNG bytes", "entropy, bits")
     rows = sorted(found.rows(), key=lambda row: -row["AOPC"])
-    lines = [f"{'analyzer':24}" + "".join(f"{c:>22}" for c in columns)]
-    for row in rows:
-        cells = [f"{row[c]:.4g} +- {row[f'{c} sd']:.3g}" for c in columns]
-        lines.append(f"{row['analyzer']:24}" + "".join(f"{cell:>22}" for cell in cells))
-    return "\n".join(lines)
+    cells = [[row["analyzer"], *(f"{row[c]:.4g} +- {row[f'{c} sd']:.3g}" for c in columns)] for row in rows]
+    return "\n".join(table_lines(["analyzer", *columns], cells))

@@ -10,7 +10,9 @@ first answer; and the peak of resident memory above that of the gradient by hand
 import argparse
 import os
 import sys
+from collections.abc import Iterator
 
+from innexplain.console import table_lines
 from tests.benchmarks import subprocesses
 
 BY_HAND = "gradient by hand"
@@ -24,7 +26,7 @@ RATIO_GOALS = {
 }
 FIRST_CALL_GOALS = {"ResNet50": 5.0}  # seconds, for analyzers of one pass; relevance has one second more
 HEADER = ("analyzer", "passes", "seconds", "ratio", "goal", "", "cores", "first call", "goal", "", "peak MB")
-WIDTHS = (24, 7, 9, 7, 9, 8, 7, 12, 6, 8, 9)
+WIDTHS = (24, 6, 7, 6, 7, 6, 5, 10, 4, 6, 7)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -41,55 +43,50 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure and print, a table a model and batch."""
-    tasks = _Tasks()
-    analyzers = arguments.analyzers or tasks.call("names")
+    analyzers = arguments.analyzers or _call("names")
     for model in arguments.models:
         for batch in arguments.batches:
             print(f"\n{model}, {batch} image{'s' if batch > 1 else ''} of 224 x 224, random weights")
             print(f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}")
-            print(_line(HEADER), flush=True)
-            times = tasks.call(
-                "times",
-                model=model,
-                batch=batch,
-                analyzers=analyzers,
-                repeats=arguments.repeats,
-                wrapper_repeats=arguments.wrapper_repeats,
-            )
-            base = tasks.call("cold", model=model, batch=batch, analyzer=None)
-            print(_row(BY_HAND, model, times[BY_HAND], base, None), flush=True)
-            for name in analyzers:
-                cold = tasks.call("cold", model=model, batch=batch, analyzer=name)
-                print(_row(name, model, times[name], cold, base["peak"]), flush=True)
+            for line in table_lines(HEADER, _rows(model, batch, analyzers, arguments), WIDTHS):
+                print(line, flush=True)
     print(_NOTES)
     return 0
 
 
-class _Tasks:
-    """Functions of `speed_tasks`, by name: this process must not import TensorFlow."""
+def _rows(
+    model: str, batch: int, analyzers: list[str], arguments: argparse.Namespace
+) -> Iterator[tuple[str, ...]]:
+    common = {"model": model, "batch": batch}
+    repeats = {"repeats": arguments.repeats, "wrapper_repeats": arguments.wrapper_repeats}
+    times = _call("times", **common, analyzers=analyzers, **repeats)
+    base = _call("cold", **common, analyzer=None)
+    yield _row(BY_HAND, model, times[BY_HAND], base, None)
+    for name in analyzers:
+        yield _row(name, model, times[name], _call("cold", **common, analyzer=name), base["peak"])
 
-    def call(self, name: str, **arguments: object) -> dict:
-        print(f"  measuring: {name} {arguments}", file=sys.stderr, flush=True)
-        return subprocesses.call("tests.benchmarks.speed_tasks", name, **arguments)
+
+def _call(name: str, **arguments: object) -> dict:
+    """A function of `speed_tasks`, by name: this process must not import TensorFlow."""
+    print(f"  measuring: {name} {arguments}", file=sys.stderr, flush=True)
+    return subprocesses.call("tests.benchmarks.speed_tasks", name, **arguments)
 
 
-def _row(name: str, model: str, timing: dict, cold: dict, base: float | None) -> str:
+def _row(name: str, model: str, timing: dict, cold: dict, base: float | None) -> tuple[str, ...]:
     ratio_goal = RATIO_GOALS.get(name)
     first_goal = FIRST_CALL_GOALS.get(model) if timing["passes"] == 1 and base is not None else None
     if first_goal is not None and name.startswith("lrp."):
         first_goal += 1.0
-    return _line(
-        (
-            name,
-            str(timing["passes"]),
-            f"{timing['seconds']:.3f}",
-            f"{timing['ratio']:.2f}",
-            *_verdict(timing["ratio"], ratio_goal, ".2f"),
-            f"{timing['cores']:.2f}",
-            f"{cold['first']:.1f} s",
-            *_verdict(cold["first"], first_goal, ".0f"),
-            f"{cold['peak']:.0f}" if base is None else f"{cold['peak'] - base:+.0f}",
-        )
+    return (
+        name,
+        str(timing["passes"]),
+        f"{timing['seconds']:.3f}",
+        f"{timing['ratio']:.2f}",
+        *_verdict(timing["ratio"], ratio_goal, ".2f"),
+        f"{timing['cores']:.2f}",
+        f"{cold['first']:.1f} s",
+        *_verdict(cold["first"], first_goal, ".0f"),
+        f"{cold['peak']:.0f}" if base is None else f"{cold['peak'] - base:+.0f}",
     )
 
 
@@ -97,11 +94,6 @@ def _verdict(value: float, goal: float | None, form: str) -> tuple[str, str]:
     if goal is None:
         return "-", ""
     return f"<= {goal:{form}}", "ok" if value <= goal else "MISSED"
-
-
-def _line(cells: tuple[str, ...]) -> str:
-    first, *rest = zip(cells, WIDTHS, strict=True)
-    return (first[0].ljust(first[1]) + "".join(c.rjust(w) for c, w in rest)).rstrip()
 
 
 _NOTES = """

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from innexplain.comparison import Evaluator, Findings, RegionPerturbation, Subject, compare
-from innexplain.comparison.store import fingerprint, model_fingerprint
+from innexplain.comparison.running import model_digest
 from innexplain.samplers import Sampler
 from tests.comparison.cases import Linear, inputs, network, noise
 
@@ -74,39 +74,15 @@ def test_equal_arrays_in_settings_are_resumed(tmp_path: Path, monkeypatch: pytes
     np.testing.assert_array_equal(_judged(Marked({"b": (1, "x"), "a": WIDE[0].copy()}), tmp_path), first)
 
 
-def test_what_tells_settings_apart() -> None:
-    """Digits beyond the eighth, shapes, dtypes, nesting, names, weights; attributes beside the fields."""
-
-    class Beside(Marked):  # not a dataclass itself, so that its attributes are no fields
-        def __init__(self, weights: float) -> None:
-            super().__init__(0)
-            self.own = weights
-
-    ones = np.ones(6)
-    different = [
-        ones, ones + 1e-12, ones.reshape(2, 3), ones.astype("float32"), ones.astype("int64"),
-        [ones], (ones,), {"a": ones}, {"b": ones}, [ones, ones], [[ones], ones], [ones, [ones]],
-        Marked(ones), Held(ones), Beside(1.0), Beside(2.0),
-        np.array([1, "a"], object), np.array([2, "a"], object),
-        {1, 2}, {1, 3}, "a", b"a", ["a", "b"], ["a, b"], 1, 1.0, True, None, Marked, Held,
-        keras.ops.convert_to_tensor(ones + 1), network(seed=0), network(seed=1),
-    ]  # fmt: skip
-    assert len({fingerprint(setting) for setting in different}) == len(different)
-    assert fingerprint({"a": 1, "b": ones}) == fingerprint({"b": ones.copy(), "a": 1})
-    assert fingerprint({"ab", "c", "d"}) == fingerprint({"d", "c", "ab"})
-    assert fingerprint(np.asfortranarray(WIDE)) == fingerprint(WIDE)
-    assert fingerprint("a", "b") != fingerprint(("a", "b")) != fingerprint(["a", "b"])
-
-
-def test_fingerprints_of_models(tmp_path: Path) -> None:
+def test_digests_of_models(tmp_path: Path) -> None:
     model = network()
-    first = model_fingerprint(model, None, WIDE)
+    first = model_digest(model, None, WIDE)
     model.save(tmp_path / "model.keras")
-    assert model_fingerprint(keras.models.load_model(tmp_path / "model.keras"), None, WIDE) == first
+    assert model_digest(keras.models.load_model(tmp_path / "model.keras"), None, WIDE) == first
     kernel = model.layers[0].kernel
     kernel.assign(kernel + 1e-6)
-    assert model_fingerprint(model, None, WIDE) != first
-    keys = [model_fingerprint(_activated(name), None, WIDE) for name in ("relu", "tanh", "relu")]
+    assert model_digest(model, None, WIDE) != first
+    keys = [model_digest(_activated(name), None, WIDE) for name in ("relu", "tanh", "relu")]
     assert keys[0] == keys[2] != keys[1]
 
 

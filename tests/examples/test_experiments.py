@@ -75,7 +75,7 @@ def test_table_says_what_its_docstring_says():
     found = doctest.testmod(table1)
     assert found.attempted == 1 and found.failed == 0
     text = table1.table("dogs", [table1.Row(0.25, 0.6, 0.5, 0.4, 0.1)], 0.0)
-    assert text.splitlines()[1].split() == ["paper", "58.74", "-", "-", "-"]
+    assert text.splitlines()[2].split() == ["paper", "58.74", "-", "-", "-"]
 
 
 def test_choice_is_of_different_classes_and_the_same_ones_right_and_wrong():

@@ -164,7 +164,7 @@ def test_dead_neurons_have_no_pattern_and_are_counted():
     w = kernel.astype("float64")
     np.testing.assert_allclose((w * patterns.get(dense)).sum(0), [0, 1, 1, 0], atol=1e-4)
     assert patterns.silent == {"dense": {"relu": 2, "relu.negative": 2, "linear": 1}}
-    header, row = patterns.report().splitlines()
+    header, _, row = patterns.report().splitlines()
     assert header.split("  ")[0] == "layer" and row.split() == ["dense", "2", "2", "1"]
 
 

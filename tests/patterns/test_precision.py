@@ -9,8 +9,8 @@ import tensorflow as tf
 from keras import layers
 
 from innexplain.errors import UnreadableFileError
+from innexplain.files import read_record, write_record
 from innexplain.patterns import PatternComputer, blocks, digits, parts, sites
-from innexplain.patterns.store import load_arrays, save_arrays
 from tests.patterns.naive import pattern
 from tests.patterns.test_layers import ALL, images, one_layer
 from tests.patterns.test_streaming import same
@@ -193,8 +193,8 @@ def test_sums_of_an_earlier_version(tmp_path):
     model = one_layer(layers.Dense(3), x)
     path = PatternComputer(model).partial_fit(x).save(tmp_path / "sums")
     kind = "sums of a fit of patterns"
-    notes, arrays = load_arrays(path, f"{kind}, format 4")
-    save_arrays(path, f"{kind}, about means", notes, arrays)
+    notes, arrays = read_record(path, f"{kind}, format 4")
+    write_record(path, f"{kind}, format 3", notes, arrays)
     with pytest.raises(UnreadableFileError, match=r"expected .* format 4, received .* has to be made anew"):
         PatternComputer(model).load(path)
 

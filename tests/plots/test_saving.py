@@ -10,7 +10,6 @@ from PIL import Image
 
 from innexplain import plots
 from innexplain.errors import OutputPathError
-from innexplain.plots.saving import replacing
 
 ARRAY = np.random.default_rng(0).normal(size=(4, 5, 3)).astype("float32") * 1e6
 SAVERS = {
@@ -79,18 +78,6 @@ def test_failure_keeps_the_old_file_and_leaves_no_new_one(
         save(tmp_path / name)
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (tmp_path / name).read_text() == "old"
-
-
-@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
-def test_interruption_leaves_nothing(error: type[BaseException], tmp_path: Path) -> None:
-    def write_half() -> None:
-        with replacing(tmp_path / "a.txt") as temporary:
-            temporary.write_text("half")
-            raise error
-
-    with pytest.raises(error):
-        write_half()
-    assert list(tmp_path.iterdir()) == []
 
 
 @each_saver
