@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from innexplain.analyzers.method import Method, names_where
+from innexplain.analyzers.method import Method, names_where, same_setting
 from innexplain.arguments import check_count
 from innexplain.composites import Assignment
 from innexplain.errors import ArgumentError, InnexplainWarning, InputError
@@ -79,9 +79,10 @@ class Analyzer:
         return self.method.attribute(self.network, rows, data, request)
 
     def save(self, folder: str | os.PathLike[str], include_model: bool = False) -> Path:
-        """Write a folder that `innexplain.load_analyzer` makes an equal analyzer of, also in another process.
+        """Write a folder that `innexplain.load_analyzer` makes an equal analyzer of, in any process.
 
-        Settings are written as JSON, arrays such as fitted patterns as `.npz` without pickle, layers as paths.
+        Settings are written as JSON, arrays such as fitted patterns as `.npz` without pickle, layers as
+        paths.
 
         Args:
             folder: written whole or not at all; one that an earlier `save` wrote is replaced.
@@ -249,7 +250,7 @@ def _wrong_length(selection: Any, samples: str) -> None:
 
 def _changed(options: Options) -> dict[str, Any]:
     usual = Options()
-    return {name: value for name, value in vars(options).items() if value is not getattr(usual, name)}
+    return {name: value for name, value in vars(options).items() if not same_setting(value, getattr(usual, name))}
 
 
 def _short(value: Any) -> str:

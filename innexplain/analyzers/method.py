@@ -81,7 +81,7 @@ class Method(ABC):
         """The settings that differ from those of the name."""
         usual = METHODS.get(self.name)
         known = usual.settings if type(usual) is type(self) and usual is not None else {}
-        return {k: v for k, v in self.settings.items() if k not in known or not _same(known[k], v)}
+        return {k: v for k, v in self.settings.items() if k not in known or not same_setting(known[k], v)}
 
     def network(self, model: Any, options: Options) -> Network:
         """The model, made ready for this method.
@@ -110,12 +110,13 @@ class Method(ABC):
         """
 
 
-def _same(a: Any, b: Any) -> bool:
+def same_setting(a: Any, b: Any) -> bool:
+    """Whether two values of a setting are the same."""
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
         return type(a) is type(b) and np.array_equal(a, b)
     if isinstance(a, Method) and isinstance(b, Method):
         alike = type(a) is type(b) and a.name == b.name
-        return alike and all(map(_same, a.settings.values(), b.settings.values()))
+        return alike and all(map(same_setting, a.settings.values(), b.settings.values()))
     return bool(a is b or (type(a) is type(b) and a == b))
 
 

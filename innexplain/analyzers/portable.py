@@ -36,7 +36,7 @@ def apart(value: Any, graph: Graph) -> Any:
 
     def leaf(x: Any) -> Any:
         if isinstance(x, Patterns):
-            return replace(x, owners={})
+            return replace(x, arrays={key: dict(found.items()) for key, found in x.arrays.items()}, owners={})
         return LayerPath(_path(x, graph)) if isinstance(x, keras.Operation) else x
 
     return _mapped(value, leaf)
@@ -97,16 +97,25 @@ class Writer:
             return {"float": str(value)}
         if value is None or isinstance(value, (bool, int, float, str)):
             return value
+        return self._marked(value, where)
+
+    def _marked(self, value: Any, where: str) -> Any:
+        """What JSON has no word for, as a dict whose first key says what it is."""
         if isinstance(value, list):
             return [self.plain(v, where) for v in value]
+        if isinstance(value, tuple):
+            return {"tuple": [self.plain(v, where) for v in value]}
         if isinstance(value, dict):
             return {"dict": [[self.plain(k, where), self.plain(v, where)] for k, v in value.items()]}
-        for kind, tell in (
-            (tuple, self._tuple), (LayerPath, self._layer), (Patterns, self._patterns),
-            (Method, self._method), (type, self._class),
-        ):  # fmt: skip
-            if isinstance(value, kind):
-                return tell(value, where)
+        if isinstance(value, LayerPath):
+            return {"layer": list(value.path)}
+        if isinstance(value, type):
+            return {"class": value.__name__}
+        if isinstance(value, Method):
+            settings = {k: self.plain(v, f"{where}.{k}") for k, v in value.settings.items()}
+            return {"method": value.name, "settings": settings}
+        if isinstance(value, Patterns):
+            return self._patterns(value)
         if hasattr(value, "__array__") and np.asarray(value).dtype.kind in "fiub":
             return self._array(np.asarray(value))
         if is_dataclass(value):
@@ -122,20 +131,7 @@ class Writer:
         self.arrays[name] = array
         return {"array": name}
 
-    def _tuple(self, value: tuple[Any, ...], where: str) -> dict[str, Any]:
-        return {"tuple": [self.plain(v, where) for v in value]}
-
-    def _layer(self, value: LayerPath, where: str) -> dict[str, Any]:
-        return {"layer": list(value.path)}
-
-    def _class(self, value: type, where: str) -> dict[str, Any]:
-        return {"class": value.__name__}
-
-    def _method(self, value: Method, where: str) -> dict[str, Any]:
-        settings = {k: self.plain(v, f"{where}.{k}") for k, v in value.settings.items()}
-        return {"method": value.name, "settings": settings}
-
-    def _patterns(self, value: Patterns, where: str) -> dict[str, Any]:
+    def _patterns(self, value: Patterns) -> dict[str, Any]:
         arrays = [[k, t, self._array(a)] for k, found in value.arrays.items() for t, a in found.items()]
         silent = {k: dict(v) for k, v in value.silent.items()}
         return {"patterns": arrays, "silent": silent, "prints": dict(value.prints)}
@@ -166,13 +162,13 @@ class Reader:
         kind = next(iter(plain))
         return getattr(self, f"_{kind}")(**plain)
 
-    def _float(self, float: str) -> float:  # noqa: A002
+    def _float(self, float: str) -> float:
         return math.inf if float == "inf" else -math.inf if float == "-inf" else math.nan
 
-    def _dict(self, dict: list[Any]) -> Any:  # noqa: A002
+    def _dict(self, dict: list[Any]) -> Any:
         return {self.value(k): self.value(v) for k, v in dict}
 
-    def _tuple(self, tuple: list[Any]) -> Any:  # noqa: A002
+    def _tuple(self, tuple: list[Any]) -> Any:
         return (*map(self.value, tuple),)
 
     def _layer(self, layer: list[str]) -> LayerPath:
@@ -184,7 +180,7 @@ class Reader:
     def _class(self, **plain: str) -> Any:
         return self._known(plain["class"], {**vars(keras.layers), **vars(own_layers)})
 
-    def _object(self, object: str, fields: Mapping[str, Any]) -> Any:  # noqa: A002
+    def _object(self, object: str, fields: Mapping[str, Any]) -> Any:
         own = {name: getattr(module, name) for module in (rules, samplers) for name in module.__all__}
         registered = {type(rule).__name__: type(rule) for rule in registered_rules()}
         made = self._known(object, {**own, **registered})

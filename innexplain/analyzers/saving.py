@@ -136,7 +136,8 @@ def _model(path: Path, model: Any, custom: Mapping[str, Any], described: Mapping
             )
         except (ValueError, TypeError, KeyError, OSError) as error:
             raise UnreadableFileError(
-                f"{path / _MODEL}: Keras cannot load the model: {error}. Load it yourself, and give it as model=."
+                f"{path / _MODEL}: Keras cannot load the model: {error}. Load it yourself, and give it "
+                "as model=."
             ) from error
     found = _described(model)
     if found["weights"] != described["weights"]:

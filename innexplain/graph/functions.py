@@ -40,7 +40,8 @@ def function_graph(function: Any, x: Any = 0.0, output: Any = None) -> Graph:
     slots, end = tuple(range(len(leaves))), len(leaves)
     called = OnArrays(function, [leaf.dtype for leaf in leaves])
     step = Step(function, (called.name,), slots, (end,), run_opaque(called, structure, output), OPAQUE)
-    return Graph((step,), entries, (Exit(end, "output"),), {}, structure, opaque=True)
+    values = {i: Value((), leaf.dtype.name) for i, leaf in enumerate(leaves)}
+    return Graph((step,), entries, (Exit(end, "output"),), values, structure, opaque=True)
 
 
 class OnArrays:

@@ -114,10 +114,11 @@ class Network:
         return Given(check_arrays(leaves, self.inputs), leaves, repack)
 
     def _fit_opaque(self, x: Any) -> None:
-        """A model without a graph takes its inputs in the structure of the data, a function in their dtypes."""
+        """A model without a graph takes its inputs as the data come, in structure and dtype."""
         if self.graph.opaque:
             graph = self._graph(x)
-            if (graph.input_structure, graph.entries) != (self.graph.input_structure, self.graph.entries):
+            known = self.traced
+            if (graph.input_structure, graph.values) != (known.input_structure, known.values):
                 self._take(graph)
 
     def rows(self, arrays: Rows) -> Rows:

@@ -96,8 +96,8 @@ class PatternComputer:
         if self.graph.opaque:
             raise GraphError(
                 f"Patterns belong to layers, and {self.network.name!r} ({type(model).__name__}) has no graph "
-                "of layers to read: it is a subclassed model, or overrides call. Build it with the functional "
-                "API or keras.Sequential."
+                "of layers to read: it is a subclassed model, or overrides call. Build it with the "
+                "functional API or keras.Sequential."
             )
         self._traced = trace(model)
         self._prints = fingerprints(self._traced)
