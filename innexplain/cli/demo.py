@@ -148,8 +148,6 @@ def _write_all(
     found: Any,
     figures: dict[str, tuple[str, Any, str]],
 ) -> None:
-    from innexplain.comparison.report import sections
-
     make_folder(folder)
     with atomic(folder / "digits.keras") as temporary:
         model.save(temporary)
@@ -165,8 +163,8 @@ def _write_all(
     for name, (text, figure, shown) in figures.items():
         told.append((text, plots.save_figure(figure, folder / name).read_bytes(), shown))
     report = found.save(folder / "comparison")
-    curves = folder / "comparison" / "curves.png"
-    comparison = "\n".join([comparison_text(_STEPS), *sections(found, {"curves": curves})])
+    curves = (found.pictures()["curves"], (folder / "comparison" / "curves.png").read_bytes())
+    comparison = "\n".join([comparison_text(_STEPS), *found.report().sections([curves])])
     text = page(gallery.read_bytes(), accuracy, cases, runs, comparison, told)
     index = plots.save_text(text, folder / "index.html")
     write(f"\nPage        {index.resolve()}")

@@ -8,7 +8,7 @@ from innexplain.comparison.evaluations import (
     RegionPerturbation,
     StrongFeatures,
 )
-from innexplain.comparison.evaluator import Evaluator, Findings, Subject
+from innexplain.comparison.evaluator import Evaluator, Findings, Picture, Subject
 from innexplain.comparison.result import Comparison
 from innexplain.comparison.running import compare
 
@@ -19,6 +19,7 @@ __all__ = [
     "Evaluator",
     "Findings",
     "MaxSensitivity",
+    "Picture",
     "Randomisation",
     "RegionPerturbation",
     "StrongFeatures",

@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from innexplain import plots
 from innexplain.arguments import check_choice, check_count, check_number
-from innexplain.comparison.evaluator import Evaluator, Findings, Subject
+from innexplain.comparison.evaluator import Evaluator, Findings, Picture, Subject
 from innexplain.errors import ArgumentError
 from innexplain.evaluators import (
     entropy,
@@ -32,6 +33,7 @@ _ALL = (
     "All {} regions were replaced in the end, where every order leaves the same picture: fewer steps tell "
     "methods apart better."
 )
+_ABOVE = "AOPC - random"  # the curve that is drawn
 _BETTER = {"morf": "higher", "lerf": "lower", "random": ""}
 
 
@@ -106,7 +108,20 @@ class RegionPerturbation(Evaluator):
         above = found.aopc_per_image_minus_random
         return Findings(
             {"AOPC": found.aopc_per_image[:, -1], "AOPC - random": above[:, -1]},
-            {"scores": found.scores, "random": found.random_scores, "AOPC - random": above},
+            {"scores": found.scores, "random": found.random_scores, _ABOVE: above},
+        )
+
+    def picture(self, found: dict[str, Findings]) -> Picture:
+        """The curves of all methods, as in figure 4 of Samek et al. 2017."""
+        above = {label: findings.curves[_ABOVE] for label, findings in found.items()}
+        n = len(next(iter(above.values())))
+        title = f"Does the score fall faster than by chance? Mean over {n} image{'s' if n > 1 else ''}"
+        labels = {"xlabel": "regions replaced", "ylabel": "AOPC minus AOPC of random order", "title": title}
+        return Picture(
+            "curves",
+            lambda: plots.curves(above, **labels),
+            "AOPC minus that of the random order over the number of regions replaced",
+            "Mean over images, with the standard error as a band. At zero, a map is as good as chance.",
         )
 
 
@@ -126,6 +141,16 @@ class Complexity(Evaluator):
         measures = (png_size, jpeg_size, entropy, gini)
         found = [measure(maps, channels=False) for measure in measures]
         return Findings(dict(zip(self.columns, found, strict=True)))
+
+    def picture(self, found: dict[str, Findings]) -> Picture:
+        """Box plots of all methods, as in figure 5 of Samek et al. 2017."""
+        values = {c: {label: f.values[c] for label, f in found.items()} for c in self.columns}
+        return Picture(
+            "complexity",
+            lambda: plots.boxes(values, title="How complex are the maps?"),
+            "Box plots of the complexity of the maps",
+            "A box spans the middle half of the images, its line is the median.",
+        )
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from innexplain.errors import ArgumentError
 from innexplain.evaluators.predictions import Predict
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +70,23 @@ class Findings:
     curves: dict[str, np.ndarray] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One picture of a comparison.
+
+    Args:
+        name: the stem of its file.
+        draw: gives the matplotlib figure.
+        shows: what is on it, for those who cannot see it; labels of methods are added.
+        caption: how to read it.
+    """
+
+    name: str
+    draw: Callable[[], Figure]
+    shows: str
+    caption: str
+
+
 @dataclass(frozen=True)
 class Evaluator(ABC):
     """One way to judge maps, with its settings as fields; frozen, so that equal settings give equal results.
@@ -88,6 +109,10 @@ class Evaluator(ABC):
     @abstractmethod
     def evaluate(self, subject: Subject) -> Findings:
         """Judge the maps of one analyzer; a column that is left out shows as a dash."""
+
+    def picture(self, found: dict[str, Findings]) -> Picture | None:
+        """What the measure shows of all methods that it has findings of, by label; default: no picture."""
+        return None
 
 
 def check_findings(found: Any, evaluator: Evaluator, n: int) -> Findings:

@@ -1,4 +1,4 @@
-"""What a comparison found: numbers, as a table, CSV and JSON; pictures and a page are made from it."""
+"""What a comparison found: numbers, as a table, CSV and JSON, pictures and a page."""
 
 from __future__ import annotations
 
@@ -8,16 +8,22 @@ import json
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from innexplain.comparison.evaluator import Evaluator, Findings
+from innexplain.arguments import check_count
+from innexplain.comparison.evaluator import Evaluator, Findings, Picture
+from innexplain.comparison.figures import maps_figure, row_labels, spatial_rank
+from innexplain.comparison.report import Report
 from innexplain.console import table_lines
-from innexplain.errors import UnknownNameError, nearest
+from innexplain.errors import ArgumentError, UnknownNameError, nearest
 from innexplain.files import write_text
+from innexplain.folders import make_folder
 from innexplain.plots.cells import short_number
+from innexplain.plots.saving import save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -185,17 +191,40 @@ class Comparison:
             write_text(path, text + "\n")
         return text
 
+    def pictures(self, names: Any = None, images: Any = None) -> dict[str, Picture]:
+        """Every picture that can be drawn, by name: those of the evaluators, and the maps.
+
+        Args:
+            names, images: see `plot_maps`.
+        """
+        drawn = [e.picture(found) for e in self.evaluators if (found := self._findings(e))]
+        if spatial_rank(self.x, self.channel_axis) <= 2:
+            caption = "The bars below the maps say what colours mean; each map has its own colour ends."
+            draw = partial(self.plot_maps, names=names, images=images)
+            drawn.append(Picture("maps", draw, "Images down, maps across", caption))
+        return {picture.name: picture for picture in drawn if picture is not None}
+
+    def _findings(self, evaluator: Evaluator) -> dict[str, Findings]:
+        """What an evaluator found, by method; only where it found anything."""
+        found = {e.label: e.findings.get(evaluator.name, Findings()) for e in self.entries}
+        return {label: one for label, one in found.items() if one.values or one.curves}
+
     def plot_curves(self) -> Figure:
         """AOPC minus that of the random order for every number of steps (Samek et al. 2017, figure 4)."""
-        from innexplain.comparison.figures import curves_figure
-
-        return curves_figure(self)
+        return self._plot("curves", "region_perturbation")
 
     def plot_complexity(self) -> Figure:
         """Box plots of the complexity of the maps (Samek et al. 2017, figure 5)."""
-        from innexplain.comparison.figures import complexity_figure
+        return self._plot("complexity", "complexity")
 
-        return complexity_figure(self)
+    def _plot(self, name: str, evaluator: str) -> Figure:
+        pictures = self.pictures()
+        if name not in pictures:
+            raise ArgumentError(
+                f"This picture needs the evaluator {evaluator!r}; the comparison was made with "
+                f"{', '.join(e.name for e in self.evaluators)}."
+            )
+        return pictures[name].draw()
 
     def plot_maps(self, most: int = 8, names: Any = None, images: Any = None) -> Figure:
         """Images down, analyzers across (Samek et al. 2017, figure 6).
@@ -205,9 +234,14 @@ class Comparison:
             names: names of the classes, if known.
             images: what to show in place of the inputs, which may be preprocessed, (n, ...).
         """
-        from innexplain.comparison.figures import maps_figure
+        check_count("most", most)
+        labels = row_labels(self.outputs, self.target, self.y, names)[:most]
+        meaning = {entry.label: entry.meaning for entry in self.entries if entry.maps is not None}
+        return maps_figure(self.x, self.maps, labels, meaning, self.channel_axis, images)
 
-        return maps_figure(self, most, names, images)
+    def report(self) -> Report:
+        """What a page tells beside the pictures."""
+        return Report(len(self.x), tuple(self.maps), self.cells(), self.evaluators, self.seed, self.refusals)
 
     def save(self, folder: str | os.PathLike[str], names: Any = None, images: Any = None) -> Path:
         """Write `report.html` (which needs nothing else), the pictures as PNG, `table.csv`, `numbers.json`.
@@ -223,9 +257,14 @@ class Comparison:
         Raises:
             OutputPathError: the folder cannot be written.
         """
-        from innexplain.comparison.report import save_report
-
-        return save_report(self, Path(folder), names, images)
+        path = make_folder(folder)
+        saved = []
+        for picture in self.pictures(names, images).values():
+            file = save_figure(picture.draw(), path / f"{picture.name}.png")
+            saved.append((picture, file.read_bytes()))
+        self.to_csv(path / "table.csv")
+        self.to_json(path / "numbers.json")
+        return write_text(path / "report.html", self.report().page(saved))
 
 
 def _check_name(what: str, name: Any, known: Collection[str]) -> None:

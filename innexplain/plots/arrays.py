@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from innexplain.errors import ArgumentError, InputError
+from innexplain.errors import InputError
+from innexplain.regions import channel_position
 
 
 def finite_array(values: Any, what: str) -> np.ndarray:
@@ -39,40 +40,35 @@ def finite_array(values: Any, what: str) -> np.ndarray:
 
 
 def sum_channels(
-    attribution: Any, rank: int, channel_axis: int = -1, what: str = "attribution"
+    attribution: Any, rank: int, channel_axis: int | None = -1, what: str = "attribution"
 ) -> np.ndarray:
     """The map with `rank` axes: `sum_c R[..., c]` where there is a channel axis.
 
     Args:
         attribution: One map, with or without a channel axis.
         rank: Number of axes without channels: 2 for an image, 1 for a signal.
-        channel_axis: Where the channel axis is if there is one, -1 (default) or 0.
+        channel_axis: Where the channel axis is if there is one, -1 (default) or 0; `None` allows none.
         what: How messages call the array.
 
     Returns:
         float64 array of `rank` axes.
 
     Raises:
-        InputError: If the array has neither `rank` nor `rank + 1` axes.
-        ArgumentError: If `channel_axis` is neither -1 nor 0.
+        InputError: If the array has neither `rank` nor `rank + 1` axes, or with `None` not `rank`.
+        ArgumentError: If `channel_axis` is neither -1 nor 0 nor `None`.
 
     >>> sum_channels([[[1.0, -3.0]]], rank=2)
     array([[-2.]])
     """
-    if channel_axis not in (-1, 0):
-        raise ArgumentError(
-            f"channel_axis: expected -1 (channels last) or 0 (channels first), received {channel_axis!r}."
-        )
+    channels = channel_position(rank + 1, channel_axis)
     array = finite_array(attribution, what).astype(np.float64)
-    if array.ndim == rank + 1:
-        array = array.sum(axis=channel_axis)
+    if array.ndim == rank + 1 and channels is not None:
+        array = array.sum(axis=channels)
     if array.ndim != rank:
-        shapes = {
-            1: "(steps,) or (steps, channels)",
-            2: "(height, width), with or without channels",
-        }
+        plain = {1: "(steps,)", 2: "(height, width)"}.get(rank, f"of {rank} axes")
+        either = ", with or without channels" if channels is not None else ", since channel_axis=None"
         raise InputError(
-            f"{what}: expected one map of shape {shapes.get(rank, f'of {rank} axes')}, received "
-            f"shape {array.shape}. For a whole batch draw `maps[i]`, or use `plots.gallery`."
+            f"{what}: expected one map of shape {plain}{either}, received shape {array.shape}. "
+            "For a whole batch draw `maps[i]`, or use `plots.gallery`."
         )
     return array

@@ -10,6 +10,7 @@ import numpy as np
 from innexplain.plots.arrays import sum_channels
 from innexplain.plots.colours import COLOUR_MAP, colours
 from innexplain.plots.images import display_image
+from innexplain.regions import channel_position
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,7 +38,7 @@ def draw_input(
     axes: Axes,
     value: np.ndarray,
     kind: str,
-    channel_axis: int = -1,
+    channel_axis: int | None = -1,
     value_range: tuple[float, float] | None = None,
 ) -> None:
     """One input: a picture, lines over time (one a channel), or a bar a feature.
@@ -46,7 +47,7 @@ def draw_input(
         axes: Where to draw.
         value: One sample.
         kind: `"image"`, `"signal"` or `"table"`.
-        channel_axis: -1 or 0.
+        channel_axis: -1, 0 or `None`.
         value_range: Of an image, see `display_image`.
     """
     if kind == "image":
@@ -67,7 +68,7 @@ def draw_map(
     kind: str,
     scale: float,
     cmap: str | Colormap = COLOUR_MAP,
-    channel_axis: int = -1,
+    channel_axis: int | None = -1,
 ) -> None:
     """One map: a heatmap, a coloured strip behind the signal, or a coloured bar a feature.
 
@@ -78,7 +79,7 @@ def draw_map(
         kind: `"image"`, `"signal"` or `"table"`.
         scale: Value at the ends of the colours.
         cmap: Name of a matplotlib colour map, or a `Colormap`.
-        channel_axis: -1 or 0, of `value`.
+        channel_axis: -1, 0 or `None`, of `value`.
     """
     rgb = colours(flat, scale, cmap)
     if kind == "image":
@@ -95,8 +96,9 @@ def draw_map(
     bare(axes)
 
 
-def _draw_lines(axes: Axes, value: np.ndarray, channel_axis: int) -> tuple[float, float]:
-    lines = value[:, None] if value.ndim == 1 else np.moveaxis(value, channel_axis, -1)
+def _draw_lines(axes: Axes, value: np.ndarray, channel_axis: int | None) -> tuple[float, float]:
+    channels = channel_position(value.ndim, channel_axis)
+    lines = value[:, None] if channels is None else np.moveaxis(value, channels, -1)
     axes.plot(lines, color="0.15", linewidth=0.8)
     low, high = float(lines.min()), float(lines.max())
     margin = 0.08 * (high - low) or 0.5  # a constant signal still needs a strip of some height

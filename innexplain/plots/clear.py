@@ -35,7 +35,7 @@ def clear_image(
     opacity: float = 1.0,
     scale: float | None = None,
     percentile: float = 100.0,
-    channel_axis: int = -1,
+    channel_axis: int | None = -1,
     value_range: tuple[float, float] | None = None,
 ) -> np.ndarray:
     """CLEAR maps: the colour says which class dominates, its strength how much.
@@ -57,7 +57,7 @@ def clear_image(
             `percentile` below 100 that percentile of the positive ones: stronger ones look the same, and a
             few extreme pixels no longer darken all others.
         percentile: In (0, 100], default 100, the strongest.
-        channel_axis: -1 (default) or 0: of one image.
+        channel_axis: -1 (default), 0, or `None` where there is none: of one image.
         value_range: Values of the images shown as black and as white, see `display_image`.
 
     Returns:
@@ -92,7 +92,7 @@ def binary_heatmap_image(
     opacity: float = 1.0,
     scale: float | None = None,
     percentile: float = 100.0,
-    channel_axis: int = -1,
+    channel_axis: int | None = -1,
     value_range: tuple[float, float] | None = None,
 ) -> np.ndarray:
     """Binary heatmaps: hot where the true class responds most, green where another class does.
@@ -142,7 +142,7 @@ def binary_map_image(
     threshold: float = 0.05,
     opacity: float = 1.0,
     scale: float | None = None,
-    channel_axis: int = -1,
+    channel_axis: int | None = -1,
     value_range: tuple[float, float] | None = None,
 ) -> np.ndarray:
     """Binary maps: red where the true class responds most, blue where another does, whatever its strength.
@@ -215,7 +215,7 @@ def _compose(
     strength: np.ndarray,
     images: Any,
     opacity: float,
-    channel_axis: int,
+    channel_axis: int | None,
     value_range: tuple[float, float] | None,
 ) -> np.ndarray:
     """uint8 pixels: the colours on black, or over their images where there are some."""

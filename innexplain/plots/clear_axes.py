@@ -47,7 +47,7 @@ def clear_map(
     opacity: float = 1.0,
     scale: float | None = None,
     percentile: float = PERCENTILE,
-    channel_axis: int = -1,
+    channel_axis: int | None = -1,
     value_range: tuple[float, float] | None = None,
     axes: Axes | None = None,
 ) -> Axes:
@@ -116,7 +116,7 @@ def binary_heatmap(
     opacity: float = 1.0,
     scale: float | None = None,
     percentile: float = PERCENTILE,
-    channel_axis: int = -1,
+    channel_axis: int | None = -1,
     value_range: tuple[float, float] | None = None,
     axes: Axes | None = None,
 ) -> Axes:
@@ -172,7 +172,7 @@ def binary_map(
     threshold: float = 0.05,
     opacity: float = 1.0,
     scale: float | None = None,
-    channel_axis: int = -1,
+    channel_axis: int | None = -1,
     value_range: tuple[float, float] | None = None,
     axes: Axes | None = None,
 ) -> Axes:
@@ -217,14 +217,14 @@ def binary_map(
     return _draw(axes, pixels[0], image, channel_axis, handles, "largest response")
 
 
-def draw_pixels(axes: Axes, pixels: np.ndarray, signal: Any = None, channel_axis: int = -1) -> None:
+def draw_pixels(axes: Axes, pixels: np.ndarray, signal: Any = None, channel_axis: int | None = -1) -> None:
     """An RGB picture; the pixels of a signal as a band, below the signal if it is given.
 
     Args:
         axes: Where to draw.
         pixels: uint8, (h, w, 3) or (steps, 3).
         signal: Of one sample; not drawn where the pixels are those of an image.
-        channel_axis: -1 or 0, of the signal.
+        channel_axis: -1, 0 or `None`, of the signal.
     """
     if pixels.ndim == 3:
         axes.imshow(pixels, interpolation="nearest")
@@ -249,7 +249,7 @@ def _sample_and_class(maps: ClearMaps, true_class: Any, sample: int) -> tuple[Cl
     return one, int(true_classes(one, given)[0])
 
 
-def _picture_below(maps: ClearMaps, image: Any, channel_axis: int) -> Any:
+def _picture_below(maps: ClearMaps, image: Any, channel_axis: int | None) -> Any:
     """The image as a batch of one; a signal is drawn above its map, not below it."""
     if image is None:
         return None
@@ -258,7 +258,7 @@ def _picture_below(maps: ClearMaps, image: Any, channel_axis: int) -> Any:
 
 
 def _draw(
-    axes: Axes | None, pixels: np.ndarray, image: Any, channel_axis: int, handles: Handles, title: str
+    axes: Axes | None, pixels: np.ndarray, image: Any, channel_axis: int | None, handles: Handles, title: str
 ) -> Axes:
     axes = _new_axes(pixels.shape[:-1], handles) if axes is None else check_axes(axes)
     draw_pixels(axes, pixels, image, channel_axis)

@@ -36,18 +36,18 @@ def check_maps(maps: ClearMaps) -> None:
         )
 
 
-def check_fits(maps: ClearMaps, value: Any, channel_axis: int = -1, what: str = "image") -> None:
+def check_fits(maps: ClearMaps, value: Any, channel_axis: int | None = -1, what: str = "image") -> None:
     """Whether one input has the height and width, or the steps, of its map.
 
     Args:
         maps: Of images or signals.
         value: One sample, with or without channels.
-        channel_axis: -1 or 0, of the sample.
+        channel_axis: -1, 0 or `None`, of the sample.
         what: How messages call it.
 
     Raises:
         InputError: If it is a whole batch, or of another size.
-        ArgumentError: If `channel_axis` is neither -1 nor 0.
+        ArgumentError: If `channel_axis` is neither -1 nor 0 nor `None`.
 
     >>> from innexplain import ClearMaps
     >>> check_fits(ClearMaps.of(np.zeros((2, 5, 2)), np.array([[7, 9], [1, 7]])), np.zeros((5, 3)))

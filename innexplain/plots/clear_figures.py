@@ -48,7 +48,7 @@ def response_strip(
     class_names: Names = None,
     palette: str | Mapping[int, Any] = "distinct",
     percentile: float = PERCENTILE,
-    channel_axis: int = -1,
+    channel_axis: int | None = -1,
     value_range: tuple[float, float] | None = None,
 ) -> Figure:
     """How the CLEAR map of one sample comes about: all responses, the dominant one, and the map.
@@ -117,7 +117,7 @@ def clear_rows(
     opacity: float = 1.0,
     percentile: float = PERCENTILE,
     over_image: bool = False,
-    channel_axis: int = -1,
+    channel_axis: int | None = -1,
     value_range: tuple[float, float] | None = None,
 ) -> Figure:
     """A row a sample: the input, its binary heatmap, its binary map and its CLEAR map.
@@ -250,7 +250,7 @@ def _check_panels(count: int) -> None:
 
 
 def _draw_sample(
-    axes: Axes, value: Any, maps: ClearMaps, channel_axis: int, value_range: tuple[float, float] | None
+    axes: Axes, value: Any, maps: ClearMaps, channel_axis: int | None, value_range: tuple[float, float] | None
 ) -> None:
     """The input itself, at the aspect of its map."""
     kind = "image" if maps.response.ndim == 4 else "signal"

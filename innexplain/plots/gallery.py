@@ -23,7 +23,14 @@ _SCALES = {
     "sample": "each map has its own colour ends (written below it)",
     "joint": "one scale for all maps of an analyzer (written below its name)",
 }
-_KIND_OF_RANK = {4: "image", 3: "signal", 2: "table"}
+# By whether there is no channel axis.
+_KINDS_OF_RANK = {
+    False: (
+        {4: "image", 3: "signal", 2: "table"},
+        "(n, height, width, channels), (n, steps, channels) or (n, features)",
+    ),
+    True: ({3: "image", 2: "table"}, "(n, height, width) or (n, features)"),
+}
 
 
 @dataclass(frozen=True)
@@ -71,7 +78,7 @@ def gallery(
     columns: int = 10,
     title: str | None = None,
     cmap: str | Colormap = COLOUR_MAP,
-    channel_axis: int = -1,
+    channel_axis: int | None = -1,
     value_range: tuple[float, float] | None = None,
     meaning: str | Mapping[str, str] | None = None,
 ) -> Figure:
@@ -92,7 +99,8 @@ def gallery(
         columns: Analyzers side by side; further ones follow in a block below. Default 10.
         title: Written above; may have several lines.
         cmap: Name of a matplotlib colour map, or a `Colormap`.
-        channel_axis: -1 (default) or 0: of one sample, so 0 means (n, channels, height, width).
+        channel_axis: -1 (default) or 0: of one sample, so 0 means (n, channels, height, width); `None` where
+            there is none, as of images (n, height, width).
         value_range: Values of the images shown as black and as white, see `display_image`.
         meaning: What the numbers of maps stand for: `"relevance"` (for or against the explained class),
             `"strength"` (never below zero, as of `sensitivity`) or `"signal"` (values like those of inputs,
@@ -115,7 +123,7 @@ def gallery(
 
     _check_options(scale, columns, maps)
     inputs = finite_array(images, "images")
-    kind = _kind(kind, inputs)
+    kind = _kind(kind, inputs, channel_axis)
     labels = _labels(row_labels, len(inputs))
     rank = KINDS[kind].rank
     flat = {name: _flat_maps(name, values, inputs, rank, channel_axis) for name, values in maps.items()}
@@ -160,22 +168,24 @@ def _check_options(scale: str, columns: int, maps: Mapping[str, Any]) -> None:
         )
 
 
-def _kind(kind: str, inputs: np.ndarray) -> str:
+def _kind(kind: str, inputs: np.ndarray, channel_axis: int | None) -> str:
     if kind not in ("auto", *KINDS):
         raise ArgumentError(f"kind: expected 'auto' or one of {[*KINDS]}, received {kind!r}.")
     if kind == "auto":
-        if inputs.ndim not in _KIND_OF_RANK:
+        known, drawn = _KINDS_OF_RANK[channel_axis is None]
+        if inputs.ndim not in known:
             raise InputError(
-                "images: a gallery draws (n, height, width, channels), (n, steps, channels) or "
-                f"(n, features), received shape {inputs.shape}. For volumes or videos, draw "
-                "slices."
+                f"images: a gallery draws {drawn}, received shape {inputs.shape}, "
+                f"channel_axis={channel_axis!r}. For volumes or videos, draw slices."
             )
-        return _KIND_OF_RANK[inputs.ndim]
-    allowed = (KINDS[kind].rank + 1, KINDS[kind].rank + (kind != "table") + 1)
-    if inputs.ndim not in allowed:
+        return known[inputs.ndim]
+    least = KINDS[kind].rank + 1
+    most = least + (kind != "table" and channel_axis is not None)
+    if inputs.ndim not in (least, most):
+        also = f" or {most}" if most > least else ""
         raise InputError(
-            f"images: kind={kind!r} expects {allowed[0]} axes (no channels) or {allowed[-1]}, "
-            f"the first counting samples; received shape {inputs.shape}."
+            f"images: kind={kind!r} expects {least} axes (no channels){also}, "
+            f"the first counting samples; received shape {inputs.shape}, channel_axis={channel_axis!r}."
         )
     return kind
 
@@ -187,7 +197,9 @@ def _labels(row_labels: Sequence[str] | None, count: int) -> list[str]:
     return labels
 
 
-def _flat_maps(name: str, values: Any, inputs: np.ndarray, rank: int, channel_axis: int) -> list[np.ndarray]:
+def _flat_maps(
+    name: str, values: Any, inputs: np.ndarray, rank: int, channel_axis: int | None
+) -> list[np.ndarray]:
     array = finite_array(values, f"maps[{name!r}]")
     if array.ndim == 0 or len(array) != len(inputs):
         raise InputError(
@@ -203,7 +215,7 @@ def _layout(
     names: list[str],
     columns: int,
     title: str | None,
-    channel_axis: int,
+    channel_axis: int | None,
     foot: list[Legend],
 ) -> _Layout:
     width, height = KINDS[kind].width, KINDS[kind].height

@@ -10,6 +10,7 @@ from innexplain.arguments import is_number
 from innexplain.errors import ArgumentError, InputError
 from innexplain.plots.arrays import finite_array, sum_channels
 from innexplain.plots.colours import COLOUR_MAP, check_scale, colours
+from innexplain.regions import channel_position
 
 if TYPE_CHECKING:
     from matplotlib.colors import Colormap
@@ -22,7 +23,7 @@ _PALER = 0.4  # how far a grey goes to white at full opacity
 
 
 def display_image(
-    image: Any, *, value_range: tuple[float, float] | None = None, channel_axis: int = -1
+    image: Any, *, value_range: tuple[float, float] | None = None, channel_axis: int | None = -1
 ) -> np.ndarray:
     """An image array as RGB that a screen can show.
 
@@ -31,27 +32,28 @@ def display_image(
             other number is averaged to grey.
         value_range: Values shown as black and as white. Default: 0 and 255 for uint8, 0 and 1 for
             floats that lie in between, else the image's own minimum and maximum.
-        channel_axis: -1 (default) or 0.
+        channel_axis: -1 (default), 0, or `None` where there is none.
 
     Returns:
         uint8 array (height, width, 3).
 
     Raises:
         InputError: If it is not an image, or holds NaN or infinity.
-        ArgumentError: If `value_range` is not an increasing pair.
+        ArgumentError: If `value_range` is not an increasing pair, or `channel_axis` no such value.
 
     >>> display_image(np.array([[0.0, 1.0]])).tolist()
     [[[0, 0, 0], [255, 255, 255]]]
     """
     array = finite_array(image, "image")
-    if array.ndim == 3 and channel_axis == 0:
-        array = np.moveaxis(array, 0, -1)
+    channels = channel_position(3, channel_axis)
     if array.ndim == 2:
         array = array[..., None]
-    if array.ndim != 3:
+    elif array.ndim == 3 and channels is not None:
+        array = np.moveaxis(array, channels, -1)
+    else:
         raise InputError(
             f"image: expected shape (height, width) or (height, width, channels), received "
-            f"{array.shape}. For a whole batch use `plots.gallery`."
+            f"{array.shape}, channel_axis={channel_axis!r}. For a whole batch use `plots.gallery`."
         )
     low, high = _value_range(array) if value_range is None else _check_range(value_range)
     unit = np.clip((array.astype(np.float64) - low) / (high - low), 0.0, 1.0)
@@ -83,7 +85,7 @@ def heatmap_image(
     *,
     scale: float | None = None,
     cmap: str | Colormap = COLOUR_MAP,
-    channel_axis: int = -1,
+    channel_axis: int | None = -1,
     min_side: int = 0,
 ) -> Image:
     """The map of one image in colours: red for, blue against, white nothing.
@@ -92,7 +94,7 @@ def heatmap_image(
         attribution: (height, width), or with a channel axis, which is summed.
         scale: Value at the ends of the colours. Default: the map's own `max |R|`.
         cmap: Name of a matplotlib colour map, or a `Colormap`; zero is at its centre.
-        channel_axis: -1 (default) or 0.
+        channel_axis: -1 (default), 0, or `None` where there is none.
         min_side: Enlarge by a whole factor until the shorter side has this many pixels.
 
     Returns:
@@ -119,7 +121,7 @@ def overlay(
     *,
     scale: float | None = None,
     cmap: str | Colormap = COLOUR_MAP,
-    channel_axis: int = -1,
+    channel_axis: int | None = -1,
     value_range: tuple[float, float] | None = None,
     min_side: int = 0,
 ) -> Image:
@@ -137,7 +139,7 @@ def overlay(
         opacity: In [0, 1], of the strongest pixel; 0 shows the grey image alone. Default 0.9.
         scale: Value at the ends of the colours. Default: the map's own `max |R|`.
         cmap: Name of a matplotlib colour map, or a `Colormap`.
-        channel_axis: -1 (default) or 0, for both arrays.
+        channel_axis: -1 (default), 0, or `None` where there is none, for both arrays.
         value_range: See `display_image`.
         min_side: Enlarge by a whole factor until the shorter side has this many pixels.
 
@@ -163,7 +165,7 @@ def overlay(
 
 
 def grey_image(
-    image: Any, *, value_range: tuple[float, float] | None = None, channel_axis: int = -1
+    image: Any, *, value_range: tuple[float, float] | None = None, channel_axis: int | None = -1
 ) -> np.ndarray:
     """An image as `display_image` shows it, without its colours: uint8 (height, width).
 

@@ -3,14 +3,24 @@
 import csv
 import io
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
+from innexplain import plots
 from innexplain.analyzers import create_analyzer
-from innexplain.comparison import Comparison, Complexity, Evaluator, RegionPerturbation, compare
+from innexplain.comparison import (
+    Comparison,
+    Complexity,
+    Evaluator,
+    Findings,
+    Picture,
+    RegionPerturbation,
+    compare,
+)
 from innexplain.errors import ArgumentError, InputError, OutputPathError, UnknownNameError
 from tests.comparison.cases import FAST, Linear, inputs, network, noise
 from tests.comparison.test_choosing import Share
@@ -103,8 +113,6 @@ def test_numbers_that_are_none_become_null() -> None:
         columns = {"none": "lower", "some": ""}
 
         def evaluate(self, subject):
-            from innexplain.comparison import Findings
-
             return Findings({"none": np.array([np.inf, np.nan, 1.0]), "some": np.arange(3)})
 
     found = compare(Linear(), X, {"a": noise(X)}, [Nothing()])
@@ -177,6 +185,26 @@ def test_pictures_whose_evaluator_did_not_run(tmp_path: Path) -> None:
     found.save(tmp_path)
     assert {path.stem for path in tmp_path.glob("*.png")} == {"maps"}
     Page((tmp_path / "report.html").read_text("utf-8")).check()
+
+
+@dataclass(frozen=True)
+class Drawn(Share):
+    """A measure of a user's own that shows what it found."""
+
+    def picture(self, found: dict[str, Findings]) -> Picture:
+        assert set(found) == {"a", "b"}
+        values = {"share": {label: findings.values["share"] for label, findings in found.items()}}
+        return Picture("shares", lambda: plots.boxes(values), "Shares <of> maps", "Higher means more.")
+
+
+def test_a_measure_brings_its_own_picture(tmp_path: Path) -> None:
+    found = compare(Linear(), X, {"a": noise(X), "b": noise(X, 1)}, [Complexity(), Drawn()])
+    assert list(found.pictures()) == ["complexity", "shares", "maps"]
+    found.save(tmp_path)
+    page = Page((tmp_path / "report.html").read_text("utf-8"))
+    assert page.pictures[1][0] == (tmp_path / "shares.png").read_bytes()
+    assert page.pictures[1][1] == "Shares <of> maps, for a, b. The numbers are in the table."
+    assert "Higher means more." in (tmp_path / "report.html").read_text("utf-8")
 
 
 def test_names_of_columns_and_curves_that_are_not_there(found) -> None:

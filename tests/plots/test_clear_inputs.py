@@ -112,9 +112,26 @@ def test_rows_refuse_inputs_of_another_size(over):
         lambda **k: plots.clear_rows(STEPS, np.zeros((2, 6)), 7, **k),
     ],
 )
-def test_the_channel_axis_is_first_or_last(draw):
-    with pytest.raises(ArgumentError, match=r"channel_axis: expected -1 .* received 5"):
+def test_the_channel_axis_is_first_or_last_or_none(draw):
+    with pytest.raises(
+        ArgumentError, match=r"channel_axis must be -1 .* or None .* Received: channel_axis=5"
+    ):
         draw(channel_axis=5)
+
+
+def test_without_a_channel_axis_inputs_have_the_shape_of_maps():
+    grey = IMAGES[..., 0]
+    for draw, maps, images in (
+        (plots.clear_image, MAPS, grey),
+        (lambda m, x, **k: plots.binary_heatmap_image(m, 7, x, **k), MAPS, grey),
+    ):
+        expected = draw(maps, images)
+        np.testing.assert_array_equal(draw(maps, images, channel_axis=None), expected)
+        with pytest.raises(InputError, match=r"shape \(height, width\), since channel_axis=None"):
+            draw(maps, images[..., np.newaxis], channel_axis=None)
+    plots.clear_map(STEPS, np.zeros(6), channel_axis=None)
+    with pytest.raises(InputError, match="since channel_axis=None"):
+        plots.clear_rows(STEPS, np.zeros((2, 6, 1)), 7, channel_axis=None)
 
 
 @pytest.mark.parametrize("names", [3, True, {"cat", "dog"}, np.array(3), np.array([["a"], ["b"]]), b"cats"])

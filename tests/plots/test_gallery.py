@@ -164,6 +164,35 @@ def test_tables_are_bars_of_the_maps_height_and_colour() -> None:
     assert low == -high
 
 
+def _pixels(figure) -> list[np.ndarray]:
+    return [np.asarray(axes.images[0].get_array()) for axes in figure.axes if axes.images]
+
+
+def test_images_without_a_channel_axis_are_images() -> None:
+    """As evaluators and `compare` take them; by their rank alone they would be signals."""
+    grey, maps = IMAGES.mean(axis=-1), {"a": np.ones(IMAGES.shape[:-1])}
+    figure = plots.gallery(grey, maps, channel_axis=None)
+    assert [axes.get_title() for axes in figure.axes][:2] == ["image", "a"]
+    same = plots.gallery(grey, maps, kind="image")
+    for one, other in zip(_pixels(figure), _pixels(same), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        ({"images": IMAGES}, r"draws \(n, height, width\) or \(n, features\), received"),
+        ({"images": IMAGES, "kind": "image"}, r"expects 3 axes \(no channels\), .*channel_axis=None"),
+        ({"images": IMAGES[:, 0], "kind": "signal"}, r"expects 2 axes"),
+        ({"images": IMAGES[..., 0], "maps": {"a": IMAGES}}, r"\(height, width\), since channel_axis=None"),
+    ],
+)
+def test_a_channel_axis_that_should_not_be_there(call: dict, words: str) -> None:
+    call = {"maps": {"a": IMAGES[..., 0]}, **call}
+    with pytest.raises(InputError, match=words):
+        plots.gallery(**call, channel_axis=None)
+
+
 def test_kind_image_takes_images_without_channels() -> None:
     figure = plots.gallery(IMAGES[..., 0], {"gradient": MAPS["gradient"]}, kind="image")
     np.testing.assert_array_equal(_shown(figure.axes[0]), plots.display_image(IMAGES[0, ..., 0]))

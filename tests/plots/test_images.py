@@ -155,6 +155,13 @@ def test_display_keeps_colours_and_moves_channels_last() -> None:
         (lambda: plots.heatmap_image([[1.0]], scale=0), ArgumentError, "scale: expected a pos"),
         (lambda: plots.heatmap_image([[1.0]], scale="1"), ArgumentError, "received '1'"),
         (lambda: plots.heatmap_image([[1.0]], channel_axis=1), ArgumentError, "channel_axis"),
+        (lambda: plots.display_image([[1.0]], channel_axis=1), ArgumentError, "channel_axis"),
+        (
+            lambda: plots.heatmap_image(np.ones((2, 2, 1)), channel_axis=None),
+            InputError,
+            "since channel_axis=None",
+        ),
+        (lambda: plots.display_image(np.ones((2, 2, 1)), channel_axis=None), InputError, "channel_axis=None"),
         (lambda: plots.overlay([[1.0]], [[1.0]], 1.1), ArgumentError, r"opacity.*1\.1"),
         (lambda: plots.overlay([[1.0]], [[1.0]], True), ArgumentError, "opacity"),
         (lambda: plots.overlay(np.ones((2, 2)), np.ones((3, 2))), InputError, "belong together"),
