@@ -250,7 +250,9 @@ def _wrong_length(selection: Any, samples: str) -> None:
 
 def _changed(options: Options) -> dict[str, Any]:
     usual = Options()
-    return {name: value for name, value in vars(options).items() if not same_setting(value, getattr(usual, name))}
+    return {
+        name: value for name, value in vars(options).items() if not same_setting(value, getattr(usual, name))
+    }
 
 
 def _short(value: Any) -> str:

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from innexplain.analyzers.other_names import meant
 from innexplain.composites import check_unsupported
-from innexplain.errors import ArgumentError, GraphError, NotFittedError, UnknownNameError, nearest
+from innexplain.errors import ArgumentError, GraphError, NotFittedError, UnknownNameError
 from innexplain.network import Network, Options, Request, Result, Rows, name_of
 
 #: Every method by name; `registry.py` fills it.
@@ -142,7 +143,7 @@ def method_of(name: Any, word: str = "analyzer", **settings: Any) -> Method:
     if not isinstance(name, str) or name not in METHODS:
         raise UnknownNameError(
             f"{word} must be the name of an analyzer, or one that create_analyzer made."
-            f"{nearest(name, METHODS)} Received: {word}={name!r}. Expected one of: {', '.join(METHODS)}."
+            f"{meant(name, METHODS)} Received: {word}={name!r}. Expected one of: {', '.join(METHODS)}."
         )
     return replace(METHODS[name], **settings)
 

@@ -22,6 +22,7 @@ from innexplain.analyzers.gradient import (
 )
 from innexplain.analyzers.lrp import LRP_METHODS
 from innexplain.analyzers.method import METHODS, Method
+from innexplain.analyzers.other_names import meant
 from innexplain.analyzers.pattern import PATTERN_METHODS, Pattern, PatternAnalyzer
 from innexplain.analyzers.walking import Composed
 from innexplain.analyzers.wrappers import IntegratedGradients, SmoothGrad
@@ -165,7 +166,7 @@ def analyzer_of(model: Any, method: Method, options: Options, network: Any = Non
 def _named(name: str) -> Method:
     if name not in METHODS:
         raise UnknownNameError(
-            f"There is no analyzer {name!r}.{nearest(name, METHODS)} Expected one of: {', '.join(METHODS)}."
+            f"There is no analyzer {name!r}.{meant(name, METHODS)} Expected one of: {', '.join(METHODS)}."
         )
     return METHODS[name]
 

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from innexplain.analyzers import Analyzer, analyzer_names
+from innexplain.analyzers.method import METHODS, names_where
 from innexplain.analyzers.other_names import meant
 from innexplain.comparison.evaluations import KINDS
 from innexplain.comparison.evaluator import Evaluator
@@ -16,17 +17,7 @@ from innexplain.errors import ArgumentError, InputError, UnknownNameError, neare
 from innexplain.evaluators.arrays import spatial_maps
 
 #: What is compared if the caller names nothing: the methods of Samek et al. 2017 and common others.
-DEFAULT_ANALYZERS = (
-    "lrp.epsilon",
-    "lrp.alpha_2_beta_1",
-    "lrp.sequential_preset_a",
-    "deconvnet",
-    "guided_backprop",
-    "sensitivity",
-    "input_t_gradient",
-    "integrated_gradients",
-    "random",
-)
+DEFAULT_ANALYZERS = tuple(sorted(names_where(lambda m: m.compared > 0), key=lambda n: METHODS[n].compared))
 DEFAULT_EVALUATORS = ("region_perturbation", "complexity", "completeness")
 
 _RESERVED = ("analyzer", "seconds", "refusal")  # columns that every table has

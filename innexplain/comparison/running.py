@@ -14,6 +14,7 @@ import numpy as np
 
 from innexplain.analyzers import create_analyzer
 from innexplain.analyzers.meanings import map_meaning
+from innexplain.analyzers.saving import settings_digest
 from innexplain.arguments import check_count, check_seed
 from innexplain.comparison.choosing import check_methods, make_evaluators, name_methods
 from innexplain.comparison.evaluator import Evaluator, Findings, Subject, check_findings
@@ -140,15 +141,16 @@ class _Runner:
         return Entry(label, subject.maps, seconds, findings, meaning=meaning)
 
     def _explained(self, label: str, method: Any) -> tuple[Subject, float]:
-        """The maps; those of an analyzer object are made anew, since its settings cannot be read off."""
+        """The maps; they are made anew where a function is among an analyzer's settings."""
         if isinstance(method, np.ndarray):
             return replace(self.base, maps=method), float("nan")
         named = isinstance(method, str)
         index = {"neuron_selection_mode": "index"}
         analyzer = create_analyzer(method, self.base.model, **index) if named else method
         subject = replace(self.base, analyzer=analyzer)
-        parts = self.parts if named else Parts()
-        key = digest(self.model_key, subject.x, subject.target, method)
+        settings = method if named else settings_digest(analyzer)
+        parts = Parts() if settings is None else self.parts
+        key = digest(self.model_key, subject.x, subject.target, settings)
         found = parts.get(f"{file_name(label)}.maps", key, lambda: self._explain(label, subject))
         spatial_maps(found["maps"], subject.x, subject.channel_axis)  # raises if they do not fit x
         return replace(subject, maps=found["maps"], gap=found.get("gap")), float(found["seconds"])

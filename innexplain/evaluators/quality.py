@@ -9,8 +9,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from innexplain.analyzers import Analyzer, create_analyzer
+from innexplain.analyzers import Analyzer, Method, create_analyzer
 from innexplain.arguments import check_count
+from innexplain.composites import Composite
 from innexplain.errors import ArgumentError, nearest
 from innexplain.evaluators.arrays import check_inputs
 from innexplain.evaluators.perturbation import region_perturbation
@@ -34,8 +35,8 @@ class NetworkQuality(keras.callbacks.Callback):
 
     Args:
         x: inputs to explain, (n, ...), for instance a few dozen of the validation data.
-        analyzer: the name of an analyzer, default `"lrp.epsilon"`; made once of the model under training,
-            whose weights it reads.
+        analyzer: the name of an analyzer, default `"lrp.epsilon"`, a `Method` or a `Composite`; made once of
+            the model under training, whose weights it reads.
         every: an int: record every so many epochs (default 1: each); or the epochs to record.  Epochs
             count from 1, as Keras prints them.
         analyzer_arguments: for `create_analyzer`, a dict.
@@ -66,7 +67,7 @@ class NetworkQuality(keras.callbacks.Callback):
     def __init__(
         self,
         x: Any,
-        analyzer: str = "lrp.epsilon",
+        analyzer: Any = "lrp.epsilon",
         *,
         every: int | Iterable[int] = 1,
         analyzer_arguments: dict[str, Any] | None = None,
@@ -80,13 +81,13 @@ class NetworkQuality(keras.callbacks.Callback):
                     f"NetworkQuality does not take {name!r}.{nearest(name, _KEYWORDS)} Keywords of "
                     f"region_perturbation: {', '.join(_KEYWORDS)}."
                 )
-        if not isinstance(analyzer, str):
+        if not isinstance(analyzer, (str, Method, Composite)):
             raise ArgumentError(
-                "analyzer must be a name: the analyzer is made of the model under training. "
-                f"Received: analyzer={analyzer!r}"
+                "analyzer must be a name, a Method or a Composite: the analyzer is made of the model under "
+                f"training. Received: analyzer={analyzer!r}"
             )
         self.x = check_inputs(x)
-        self.analyzer_name = analyzer
+        self.method = analyzer
         self.analyzer_arguments = dict(analyzer_arguments or {})
         whole = isinstance(every, (int, np.integer))
         self.every = check_count("every", every) if whole else _epochs(every)
@@ -125,7 +126,7 @@ class NetworkQuality(keras.callbacks.Callback):
     def _ready(self) -> tuple[Analyzer, Predict]:
         """The analyzer and the predict function of the model, compiled once for all epochs."""
         if self._analyzer is None or self._predict is None or self._analyzer.model is not self.model:
-            self._analyzer = create_analyzer(self.analyzer_name, self.model, **self.analyzer_arguments)
+            self._analyzer = create_analyzer(self.method, self.model, **self.analyzer_arguments)
             self._predict = predictor(self.model)
         return self._analyzer, self._predict
 
