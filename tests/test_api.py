@@ -27,7 +27,7 @@ FOLDERS = ("comparison", "evaluators", "patterns", "plots", "rules", "samplers")
 # Files of these folders still have lists.
 PENDING = ("analyzers/", "backward/", "composites/", "graph/")
 
-DOCUMENTED = re.findall(r"^\.\. auto(?:class|function|data):: ([\w.]+)$", API, re.M)
+DOCUMENTED = re.findall(r"^\.\. (?:autoclass|autofunction|data):: ([\w.]+)$", API, re.M)
 MODULES = re.findall(r"^\.\. automodule:: ([\w.]+)$", API, re.M)
 MEMBERS = re.findall(r"^\.\. autoclass:: ([\w.]+)\n   :members: ([\w, \n]+?)\n(?=\n|   :)", API, re.M)
 

@@ -29,8 +29,8 @@ from dogs import load_dogs, shown
 import innexplain
 from innexplain.cli.models import check_model_file
 from innexplain.errors import InnexplainError
+from innexplain.folders import make_folder
 from innexplain.plots import save_figure, save_text
-from innexplain.plots.saving import make_folder
 
 __all__ = ["main", "run"]
 

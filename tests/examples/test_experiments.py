@@ -158,7 +158,7 @@ def test_run_on_digits(digits, capsys):
     assert "30 images to train with, 30 to test with" in said
     written = (output / "table1-mnist.txt").read_text()
     assert written in said
-    assert [line.split()[1] for line in written.splitlines()[2:4]] == ["0.1", "0.5"]
+    assert [line.split()[1] for line in written.splitlines()[3:5]] == ["0.1", "0.5"]
     # Noise with ten labels: some wrong for sure.
     for name in ("mnist-right.png", "mnist-wrong.png"):
         assert f"wrote {output / name}" in said
@@ -199,7 +199,7 @@ def test_run_on_house_numbers(tmp_path, capsys):
     trained = keras.models.load_model(tmp_path / "out" / "clear_svhn.keras", compile=False)
     assert trained.get_layer("classes").activation.__name__ == "relu"
     lines = (tmp_path / "out" / "table1-svhn-rectify.txt").read_text().splitlines()
-    assert lines[1].split() == ["paper", "92.60", "69.12", "54.46", "-"]
+    assert lines[2].split() == ["paper", "92.60", "69.12", "54.46", "-"]
     assert lines[-2] == "The rest is replaced by 0.5."
     assert lines[-1] == "Responses are rectified at every ReLU."
     assert (tmp_path / "out" / "svhn-rectify-wrong.png").exists()
@@ -220,6 +220,6 @@ def test_run_on_dogs(tmp_path):
     given = ["dogs", "--data", str(tmp_path), "--weights", str(weights), "--output", str(tmp_path / "out")]
     assert experiments.main([*given, "--epochs", "1"]) == 0
     lines = (tmp_path / "out" / "table1-dogs.txt").read_text().splitlines()
-    assert lines[1].split() == ["paper", "58.74", "-", "-", "-"]
-    assert float(lines[2].split()[2]) % 10 == 0  # of ten images
+    assert lines[2].split() == ["paper", "58.74", "-", "-", "-"]
+    assert float(lines[3].split()[2]) % 10 == 0  # of ten images
     assert len(np.unique(np.asarray(Image.open(tmp_path / "out" / "dogs-wrong.png")))) > 50
