@@ -28,6 +28,7 @@ METHODS = {"gradient": composites.GRADIENT, "signal": composites.DECONVNET, "LRP
 WORDS = {
     "Gradient": "derivative", "DeconvReLU": "overridden", "Epsilon": "the rule", "Shares": "in proportion",
     "Pass": "passed on", "Gate": "to the input that gates weigh",
+    "Follow": "derivative; what reaches padding stays there",
 }  # fmt: skip
 # The same flags as in setup.cfg and docs/conf.py.
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -109,13 +110,16 @@ def _marked(name):
 
 
 def _table(name):
-    """The rows of one of the tables in `kinds`, as reStructuredText."""
+    """The rows of one of the tables in `kinds`, as reStructuredText; what is treated alike shares one."""
     meanings = dict(re.findall(r'^[A-Z]+ = "(\w+)"  # (.+)$', Path(kinds.__file__).read_text("utf-8"), re.M))
     rows = [("kind", "classes" if name == "layers" else "classes of operations", *METHODS)]
-    for kind, members in getattr(kinds, f"_{name.upper()}").items():
-        meaning = f"`{kind}`: {meanings[kind]}" if kind in meanings else f"`{kind}`"
-        classes = ", ".join(f"`{member}`" for member in members)
-        rows.append((meaning, classes, *(_treated(kind, composite) for composite in METHODS.values())))
+    alike = {}
+    for member, kind in getattr(kinds, name.upper()).items():
+        treated = tuple(_treated(kind, composite) for composite in METHODS.values())
+        alike.setdefault((kind.meaning, treated), []).append(f"`{member}`")
+    for (meaning, treated), members in alike.items():
+        explained = f": {meanings[meaning]}" if meaning in meanings else ""
+        rows.append((f"`{meaning}`{explained}", ", ".join(members), *treated))
     lines = ["", ".. list-table::", "   :header-rows: 1", "   :widths: 20 38 12 15 15", ""]
     for row in rows:
         for number, cell in enumerate(row):
@@ -126,12 +130,13 @@ def _table(name):
 
 def _treated(kind, composite):
     """What a method does with a step of a kind; with products, also where other factors are gates."""
-    plain, gated = (_treated_once(kind, composite, Facts(gates=frozenset(g))) for g in ((), (1,)))
+    gates = frozenset((1,) if kind.gated else ())
+    plain, gated = (_treated_once(kind, composite, facts) for facts in (Facts(), Facts(gates=gates)))
     return plain if plain == gated else f"{gated}; otherwise {plain}"
 
 
 def _treated_once(kind, composite, facts):
-    linear = "any" if kind == kinds.KERNEL else None
+    linear = "any" if kind.meaning == kinds.KERNEL else None
     step = Step(None, ("step",), (0,), (1,), lambda x: [x], kind, linear=linear, facts=facts)
     value = Value((None, 4), "float32")
     graph = Graph((step,), (Entry(0, "input", value, 0, explained=True),), (Exit(1, "output"),), {0: value})

@@ -22,9 +22,8 @@ from innexplain.targets import MAX, Target
 
 Tensor = Any
 
-# Operations that look at one element at a time, or at axes whose loss the shapes tell.
+# What looks at one element at a time.
 _BY_ELEMENT = (RELU, ACTIVATION, SUM, SCALE)
-_ALONG_AXES = ("Multiply", "Mean", "Sum", "Max", "Amax", "Min", "Amin", "Squeeze", "Cast", "Identity")
 
 #: What may be done with the channels of a location.
 REDUCTIONS: dict[str, Callable[[Tensor, int], Tensor]] = {
@@ -154,7 +153,7 @@ def _keeps_samples(step: Step) -> bool:
     """Whether an operation is known to leave the axis of samples alone; the layers of Keras do."""
     if isinstance(step.operation, keras.layers.Layer):
         return step.kind not in (OPAQUE, WRAPPER)
-    return step.kind in _BY_ELEMENT or step.type_name in _ALONG_AXES
+    return step.kind in _BY_ELEMENT or step.traits.keeps_samples
 
 
 def _repeated(value: Tensor, times: int) -> Tensor:

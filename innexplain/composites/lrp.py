@@ -8,7 +8,7 @@ from typing import Any
 
 from innexplain.arguments import check_count
 from innexplain.composites.composite import Composite, Refuse, Row
-from innexplain.composites.predicates import index_between, is_first, is_linear, kind_is, type_is
+from innexplain.composites.predicates import index_between, is_first, is_linear, kind_is
 from innexplain.composites.presets import NO_DERIVATIVE
 from innexplain.errors import ArgumentError
 from innexplain.graph import kinds
@@ -101,8 +101,12 @@ class Placement:
             rule = composite.resolve(self.until_layer_rule)
             rows.append(Row(index_between(0, self.until_layer_idx), rule))
         if self.bn_rule is not None:
-            rows.append(Row(type_is("BatchNormalization"), composite.resolve(self.bn_rule)))
+            rows.append(Row(_is_batch_norm, composite.resolve(self.bn_rule)))
         return tuple(rows)
+
+
+def _is_batch_norm(step: Step) -> bool:
+    return step.traits.batch_norm
 
 
 def _boxed(rule: Any) -> Any:
@@ -123,7 +127,7 @@ def everywhere(rule: Rule) -> tuple[Row, ...]:
 
 
 def _is_dense(step: Step) -> bool:
-    return is_linear(step) and type_is("Dense", "EinsumDense")(step)
+    return is_linear(step) and step.traits.dense
 
 
 def dense_and_rest(dense: Rule, rest: Rule) -> tuple[Row, ...]:
@@ -167,7 +171,7 @@ def lrp_composite(
         *linear,
         Row(kind_is(kinds.SUM, kinds.MEAN), sums),
         Row(kind_is(kinds.LINEAR), Shares()),
-        Row(type_is("ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D", "Pad"), Follow()),
+        Row(lambda step: step.traits.pads, Follow()),
         Row(kind_is(kinds.WINNER, kinds.ROUTE), Gradient()),
         Row(kind_is(kinds.SCALE, kinds.NORMALIZE, kinds.RELU, kinds.ACTIVATION), Pass()),
         Row(_is_gated, Gate()),

@@ -14,23 +14,15 @@ from typing import Any
 import numpy as np
 
 from innexplain.errors import ArgumentError, HeadError, UnknownNameError, nearest
+from innexplain.graph.classify import activation_kind
 from innexplain.graph.facts import annotate
 from innexplain.graph.folding import fold
-from innexplain.graph.head import find_head, head_name, mark_head, strip_head
-from innexplain.graph.kinds import (
-    KERNEL,
-    OPAQUE,
-    ROUTE,
-    activation_kind,
-    activation_name,
-    keras_type,
-)
+from innexplain.graph.head import find_head, mark_head, strip_head
+from innexplain.graph.kinds import KERNEL, OPAQUE
 from innexplain.graph.lift import lift_integers
 from innexplain.graph.linear import linear_parts
 from innexplain.graph.run import run_activation, run_linear
 from innexplain.graph.step import Entry, Exit, Graph, Step
-
-__all__ = ["Canonical", "canonical", "split"]
 
 
 @dataclass(frozen=True)
@@ -79,7 +71,7 @@ def canonical(
     exit_ = select_exit(graph, output)
     graph = split(graph.ancestors(exit_.slot))
     found = find_head(graph, exit_.slot) if exit_ in graph.exits else None
-    head = head_name(found) if found is not None else None
+    head = found.traits.head if found is not None else None
     if pre_softmax is True and found is None:
         raise HeadError(_no_head(graph, exit_))
     stripped = found is not None and bool(pre_softmax)
@@ -147,14 +139,12 @@ def _parts(step: Step, fresh: Iterator[int]) -> list[Step]:
     if step.kind != KERNEL or step.part:
         return [step]
     layer = step.operation
-    base = keras_type(layer)
-    linear = linear_parts(layer, base.__name__ if base else None)
+    linear = linear_parts(layer)
     if not linear or len(step.inputs) != 1:
-        return [replace(step, kind=OPAQUE)]
+        return [replace(step, traits=replace(step.traits, meaning=OPAQUE))]
     activation = getattr(layer, "activation", None)
-    kind = activation_kind(activation)
-    nothing = kind == ROUTE and activation_name(activation) in ("NoneType", "linear")
-    last = len(linear) - 1 if nothing else None
+    traits = activation_kind(activation)
+    last = len(linear) - 1 if traits.idle else None
     slot, steps = step.inputs[0], []
     for i, part in enumerate(linear):
         output = step.outputs[0] if i == last else next(fresh)
@@ -171,7 +161,7 @@ def _parts(step: Step, fresh: Iterator[int]) -> list[Step]:
         slot = output
     if last is None:
         function = run_activation(activation)
-        steps.append(replace(step, inputs=(slot,), function=function, kind=kind, part="activation"))
+        steps.append(replace(step, inputs=(slot,), function=function, traits=traits, part="activation"))
     return steps
 
 
@@ -204,7 +194,7 @@ def _channel_axis(graph: Graph, entry: Entry) -> int | None:
         value = graph.values.get(step.outputs[0])
         if value and len(value.shape) == rank + 1 and value.shape[-1] == 1 and rank > 2:
             return None
-        if value and len(value.shape) == 2 and step.type_name in ("Flatten", "Reshape") and rank == 3:
+        if value and len(value.shape) == 2 and step.traits.reshapes and rank == 3:
             return -1 if (shape[-1] or 0) <= _FLAT_CHANNELS else None
         data_format = getattr(step.operation, "data_format", None)
         if data_format is not None and rank > 1:
@@ -216,9 +206,5 @@ def _channel_axis(graph: Graph, entry: Entry) -> int | None:
 
 def _moved(step: Step, axes: tuple[int, ...]) -> tuple[int, ...]:
     """Axes behind an operation that may change their order; as they are, if there are others by now."""
-    order = None
-    if step.type_name == "Permute":
-        order = (0, *step.operation.dims)
-    elif step.type_name == "Transpose":
-        order = step.operation.axes
+    order = step.traits.axes(step.applied) if step.traits.axes else None
     return axes if order is None or len(order) != len(axes) else tuple(axes[d] for d in order)

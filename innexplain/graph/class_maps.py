@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 from keras import ops
 
-from innexplain.graph.head import ONE_TO_ONE
-from innexplain.graph.kinds import MEAN, ROUTE, SCALE
+from innexplain.graph.head import hands_on
+from innexplain.graph.kinds import MEAN, SCALE
 from innexplain.graph.step import Graph, Step
-
-__all__ = ["ClassMaps", "class_maps", "maps_of_layer"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ def class_maps(graph: Graph, slot: int) -> ClassMaps | None:
     producers = graph.producers()
     step = producers.get(slot)
     count = _count(graph, slot)
-    while step is not None and (_hands_on(step) or _scales_all(graph, step)):
+    while step is not None and (hands_on(step) or _scales_all(graph, step)):
         step = producers.get(step.inputs[0])
     if step is not None and step.kind == MEAN and count is not None:
         axis = _kept_axis(graph, step)
@@ -82,12 +80,6 @@ def _averaged_before(graph: Graph, producers: dict[int, Step], slot: int, axis: 
         slot, axis = step.inputs[0], -1
         step = producers.get(slot)
     return slot, axis
-
-
-def _hands_on(step: Step) -> bool:
-    """Whether a step gives the numbers that it is given, in their order."""
-    known = step.part == "stripped head" or step.type_name in ONE_TO_ONE
-    return known and step.kind == ROUTE and len(step.inputs) == 1
 
 
 def _scales_all(graph: Graph, step: Step) -> bool:

@@ -6,50 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import keras
 import numpy as np
 
-from innexplain.graph.kinds import (
-    ACTIVATION,
-    KERNEL,
-    MEAN,
-    NORMALIZE,
-    PRODUCT,
-    RELU,
-    ROUTE,
-    SCALE,
-    SUM,
-    WINNER,
-    keras_type,
-)  # fmt: skip
+from innexplain.graph.kinds import ACTIVATION, KERNEL, NORMALIZE, PRODUCT, RELU, ROUTE, SCALE, WINNER
 from innexplain.graph.step import Facts, Graph, Step
-
-__all__ = ["annotate"]
-
-# Non-linearities whose value lies between two bounds: what they compute may gate a signal.
-_BOUNDED = ("sigmoid", "hard_sigmoid", "softmax", "tanh", "hard_tanh", "hardsigmoid", "hardtanh")
-_NEVER_NEGATIVE = (
-    "sigmoid",
-    "hard_sigmoid",
-    "softmax",
-    "softplus",
-    "exponential",
-    "exp",
-    "square",
-    "relu6",
-)
-
-# Non-linearities that are near zero where their input is, and only a bounded factor away from it.
-_ZERO_AT_ZERO = (
-    "tanh", "hard_tanh", "hardtanh", "softsign", "erf", "expm1", "log1p", "sin", "square", "abs", "absolute",
-    "elu", "selu", "celu", "prelu", "gelu", "silu", "swish", "hard_silu", "hardsilu", "hard_swish", "mish",
-    "soft_shrink", "softshrink", "hard_shrink", "hardshrink", "tanh_shrink", "tanhshrink",
-)  # fmt: skip
-_PURE_SCALES = ("LayerScale", "Negative", "Multiply", "Divide", "TrueDivide", "DivideNoNan")
-_NORMS_WITHOUT_SHIFT = (
-    "RMSNormalization", "UnitNormalization", "LocalResponseNormalization", "Normalize", "RMSNorm",
-)  # fmt: skip
-_QUOTIENTS = ("Divide", "TrueDivide", "DivideNoNan")
 
 
 def annotate(graph: Graph) -> Graph:
@@ -73,7 +33,7 @@ def annotate(graph: Graph) -> Graph:
             nonnegative=all(slot in signs for slot in step.inputs),
             gates=_gates(step, bounded, active),
             keeps_zero=_keeps_zero(step),
-            rectifies=step.kind == RELU and _is_plain_relu(step),
+            rectifies=_is_plain_relu(step),
         )
         steps.append(replace(step, facts=facts))
     return graph.with_steps(steps)
@@ -102,30 +62,13 @@ def _touch_entries(graph: Graph, active: set[int]) -> set[int]:
     return firsts
 
 
-def _applied(step: Step) -> Any:
-    """What a non-linear step applies: the function or layer behind `activation=`, or the operation itself."""
-    function = getattr(step.operation, "activation", None)
-    if step.part != "activation" and (function is None or step.kind not in (RELU, ACTIVATION)):
-        return step.operation
-    while isinstance(function, keras.layers.Activation):
-        function = function.activation
-    return function
-
-
-def _name(step: Step) -> str:
-    """The lower-case name of the function that an activation step applies."""
-    function = _applied(step)
-    return str(getattr(function, "__name__", type(function).__name__)).lower()
-
-
-def _setting(step: Step, name: str) -> float:
-    """A number that a ReLU was made with, such as its slope; zero where it has none."""
-    return float(getattr(_applied(step), name, 0) or 0)
+def _setting(step: Step, name: str, default: Any = 0) -> Any:
+    """What a layer or operation was made with, such as its slope."""
+    return getattr(step.applied, name, default) or default
 
 
 def _is_plain_relu(step: Step) -> bool:
-    name = _name(step)
-    if name in ("leaky_relu", "leakyrelu"):
+    if step.kind != RELU or step.traits.leaks:
         return False
     return _setting(step, "negative_slope") == 0 and _setting(step, "threshold") >= 0
 
@@ -134,38 +77,15 @@ def _nonnegative(graph: Graph) -> set[int]:
     """The slots whose values are never below zero, whatever the input."""
     known: set[int] = set()
     for step in graph.steps:
-        if step.kind == RELU:
-            positive = _is_plain_relu(step)
-        elif step.kind == ACTIVATION:
-            positive = _name(step) in _NEVER_NEGATIVE
-        elif step.kind in (WINNER, MEAN, ROUTE) or _adds_or_multiplies(step):
-            positive = bool(step.inputs) and known.issuperset(step.inputs) and _keeps_sign(step)
-        else:
-            positive = False
-        if positive:
+        kept = _keeps_sign(step) and bool(step.inputs) and known.issuperset(step.inputs)
+        if kept or step.traits.never_negative or _is_plain_relu(step):
             known.update(step.outputs)
     return known
 
 
-def _adds_or_multiplies(step: Step) -> bool:
-    return step.kind in (SUM, PRODUCT) and step.type_name in ("Add", "Average", "Multiply")
-
-
 def _keeps_sign(step: Step) -> bool:
-    """Interpolation may overshoot, and raw operations may be padded with anything."""
-    base = keras_type(step.operation)
-    if base is None:
-        return step.type_name in (
-            "Add",
-            "Max",
-            "Mean",
-            "Sum",
-            "Concatenate",
-            "Reshape",
-            "Transpose",
-        )
-    overshoots = getattr(step.operation, "interpolation", "nearest") not in ("nearest", "bilinear")
-    return not overshoots and not base.__name__.startswith("Random")
+    """Interpolation may overshoot."""
+    return step.traits.keeps_sign and _setting(step, "interpolation", "nearest") in ("nearest", "bilinear")
 
 
 def _squashed(graph: Graph, capped_relu: bool) -> set[int]:
@@ -176,11 +96,13 @@ def _squashed(graph: Graph, capped_relu: bool) -> set[int]:
     known: set[int] = set()
     for step in graph.steps:
         passes = step.kind in (ROUTE, SCALE) and bool(step.inputs) and known.issuperset(step.inputs)
-        squashes = step.kind == ACTIVATION and _name(step) in _BOUNDED
-        capped = getattr(_applied(step), "max_value", None) is not None or _name(step) == "relu6"
-        if passes or squashes or (capped_relu and step.kind == RELU and capped):
+        if passes or step.traits.bounded or (capped_relu and _is_capped(step)):
             known.update(step.outputs)
     return known
+
+
+def _is_capped(step: Step) -> bool:
+    return step.kind == RELU and (step.traits.capped or _setting(step, "max_value", None) is not None)
 
 
 def _gates(step: Step, bounded: Sequence[set[int]], active: set[int]) -> frozenset[int]:
@@ -195,22 +117,15 @@ def _gates(step: Step, bounded: Sequence[set[int]], active: set[int]) -> frozens
 
 def _is_linear_without(step: Step, gates: frozenset[int]) -> bool:
     """Whether a product is linear in its one input that is no gate."""
-    if step.type_name in _QUOTIENTS:
+    if step.traits.quotient:
         return step.inputs[0] not in gates  # signal / gate, not gate / signal
-    normalises = getattr(step.operation, "normalize", False)  # cosines, by the layer Dot
-    return step.type_name not in ("Power", "DotProductAttention") and not normalises
+    return step.traits.gated and not _setting(step, "normalize", False)  # cosines, by the layer Dot
 
 
 def _keeps_zero(step: Step) -> bool:
     """See `Facts`; `False` where it cannot be told."""
     if step.kind == RELU:
         return _setting(step, "negative_slope") == 0 or _setting(step, "threshold") == 0
-    if step.kind == ACTIVATION:
-        return _name(step) in _ZERO_AT_ZERO
-    if step.kind == SCALE:
-        unmoved = step.type_name == "Rescaling" and not np.any(step.operation.offset)
-        return unmoved or step.type_name in _PURE_SCALES
-    if step.kind == NORMALIZE:
-        return step.type_name in _NORMS_WITHOUT_SHIFT
-    blends = getattr(step.operation, "interpolation", "nearest") != "nearest"
-    return step.kind in (ROUTE, WINNER) and not blends
+    if step.kind in (ACTIVATION, SCALE, NORMALIZE):
+        return step.traits.zero_at_zero and not np.any(getattr(step.applied, "offset", 0))
+    return step.kind in (ROUTE, WINNER) and _setting(step, "interpolation", "nearest") == "nearest"

@@ -16,12 +16,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from innexplain.graph.kinds import keras_type
 from innexplain.graph.linear import LinearPart
 from innexplain.graph.run import run_linear
 from innexplain.graph.step import Graph, Step, Value
-
-__all__ = ["fold", "norm_coefficients"]
 
 Tensor = Any
 
@@ -45,17 +42,13 @@ def norm_coefficients(layer: Any, dtype: Any) -> tuple[Tensor, Tensor]:
     return scale, shift
 
 
-def _named(step: Step, *names: str) -> bool:
-    base = keras_type(step.operation)
-    return base is not None and base.__name__ in names and not step.part and len(step.inputs) == 1
-
-
 def _is_padding(step: Step) -> bool:
-    return _named(step, "ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D")
+    """Whether a step pads zeros: operations may pad with anything."""
+    return step.traits.pads and isinstance(step.operation, keras.layers.Layer) and not step.part
 
 
 def _is_norm(step: Step) -> bool:
-    return _named(step, "BatchNormalization")
+    return step.traits.batch_norm and not step.part
 
 
 def _fold_all(graph: Graph, foldable: Any, behind: Any) -> Graph:

@@ -4,35 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from innexplain.graph.kinds import ACTIVATION, ROUTE, activation_name
+from innexplain.graph.kinds import NOTHING
 from innexplain.graph.step import Exit, Graph, Step
 
-__all__ = ["ONE_TO_ONE", "find_head", "head_name", "mark_head", "strip_head", "strip_output"]
 
-#: Operations that only rearrange what they are given, in order where one axis is longer than 1.
-ONE_TO_ONE = (
-    "Reshape", "Flatten", "Permute", "Identity", "Dropout", "Activation", "Squeeze", "ExpandDims",
-    "Transpose", "Cast", "InputLayer", "ActivityRegularization",
-)  # fmt: skip
-
-
-def head_name(step: Step) -> str | None:
-    """`"softmax"` or `"sigmoid"` if that is what a step does."""
-    if step.kind != ACTIVATION:
-        return None  # a class or function of that name, of unknown content; or one that was taken off
-    name = step.type_name
-    if step.part == "activation" or name == "Activation":
-        name = activation_name(step.operation.activation)
-    name = name.lower().removesuffix("_v2")  # TensorFlow's own function is called softmax_v2
-    return name if name in ("softmax", "sigmoid") else None
+def hands_on(step: Step) -> bool:
+    """Whether a step gives the numbers that it is given, in their order."""
+    return step.traits.keeps_order and len(step.inputs) == 1
 
 
 def _tail(graph: Graph, slot: int) -> list[Step]:
     """The steps from the softmax or sigmoid that an output ends in to that output; none if there is none."""
     producers = graph.producers()
     step, tail = producers.get(slot), []
-    while step is not None and head_name(step) is None:
-        if step.type_name not in ONE_TO_ONE or step.kind != ROUTE or len(step.inputs) != 1:
+    while step is not None and step.traits.head is None:
+        if not hands_on(step):
             return []
         tail.append(step)
         step = producers.get(step.inputs[0])
@@ -46,7 +32,7 @@ def find_head(graph: Graph, slot: int) -> Step | None:
 
 
 def _taken_off(head: Step) -> Step:
-    return replace(head, inputs=head.inputs[:1], function=lambda z: [z], kind=ROUTE, part="stripped head")
+    return replace(head, inputs=head.inputs[:1], function=lambda z: [z], traits=NOTHING, part="stripped head")
 
 
 def strip_head(graph: Graph, slot: int) -> Graph:

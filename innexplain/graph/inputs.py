@@ -13,8 +13,6 @@ from keras import ops, tree
 from innexplain.errors import InputError
 from innexplain.graph.step import Entry, Graph
 
-__all__ = ["NO_LABELS", "batches_of", "check_arrays", "check_ends", "flatten_inputs", "is_dataset", "rows_of"]
-
 Repack = Callable[[list[Any]], Any]
 
 #: For messages on tuples and lists in which there may be labels.

@@ -12,8 +12,6 @@ from innexplain.graph.kinds import DISCRETE, EMBEDDING, MASK, ROUTE
 from innexplain.graph.run import carry_mask
 from innexplain.graph.step import Entry, Graph, Step, Value
 
-__all__ = ["lift_integers"]
-
 
 def lift_integers(graph: Graph) -> Graph:
     """Give every integer input a float to be explained by.
@@ -97,8 +95,8 @@ def _lift_embeddings(graph: Graph, index: int, embeddings: list[Step]) -> Graph:
         values[slot] = Value(value.shape, dtype)
         entries.append(Entry(slot, graph.entries[index].name, values[slot], index, True, embedding=step))
         steps[steps.index(step)] = replace(
-            step, inputs=(step.inputs[0], slot), function=_stand_in(step), kind=ROUTE,
-            part="given",
+            step, inputs=(step.inputs[0], slot), function=_stand_in(step),
+            traits=replace(step.traits, meaning=ROUTE), part="given",
         )  # fmt: skip
     return replace(graph, steps=tuple(steps), entries=tuple(entries), values=values)
 

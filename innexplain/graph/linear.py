@@ -12,11 +12,10 @@ from typing import Any
 
 from keras import ops
 
+from innexplain.graph.classify import kind_of
 from innexplain.graph.padding import padding_of
 from innexplain.graph.portable import dilated, in_format
 from innexplain.numerics import accumulation_dtype
-
-__all__ = ["LinearPart", "linear_parts"]
 
 Tensor = Any
 Adjustment = Callable[[Tensor, Tensor, Tensor | None], tuple[Tensor, Tensor | None]]
@@ -247,28 +246,18 @@ def _separable(layer: Any) -> list[LinearPart]:
     ]  # fmt: skip
 
 
+# As the records of `kinds.py` call them.
 _BUILDERS: dict[str, Callable[[Any], list[LinearPart]]] = {
-    "Dense": _dense,
-    "EinsumDense": _einsum_dense,
-    "Conv1D": _conv,
-    "Conv2D": _conv,
-    "Conv3D": _conv,
-    "Conv1DTranspose": _conv_transpose,
-    "Conv2DTranspose": _conv_transpose,
-    "Conv3DTranspose": _conv_transpose,
-    "DepthwiseConv1D": _depthwise,
-    "DepthwiseConv2D": _depthwise,
-    "SeparableConv1D": _separable,
-    "SeparableConv2D": _separable,
-}
+    "dense": _dense, "einsum": _einsum_dense, "conv": _conv, "transposed": _conv_transpose,
+    "depthwise": _depthwise, "separable": _separable,
+}  # fmt: skip
 
 
-def linear_parts(layer: Any, type_name: str | None = None) -> list[LinearPart]:
+def linear_parts(layer: Any) -> list[LinearPart]:
     """The linear maps that a kernel layer applies one after the other, before its activation.
 
     Args:
         layer: a built kernel layer.
-        type_name: the name of the Keras class whose behaviour it has (default: its own class name).
 
     Returns:
         One part, two for separable convolutions, none for a layer that is no kernel layer or whose
@@ -281,7 +270,7 @@ def linear_parts(layer: Any, type_name: str | None = None) -> list[LinearPart]:
     >>> part.own(ops.ones((1, 2))).shape == (1, 3)
     True
     """
-    build = _BUILDERS.get(type_name or type(layer).__name__)
+    build = _BUILDERS.get(kind_of(layer).linear)
     return build(layer) if build is not None and not _is_quantised(layer) else []
 
 

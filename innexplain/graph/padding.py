@@ -7,8 +7,6 @@ from typing import Any
 
 from keras import ops
 
-__all__ = ["padding_of"]
-
 Tensor = Any
 
 

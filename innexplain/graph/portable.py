@@ -11,8 +11,6 @@ from typing import Any
 import keras
 from keras import ops
 
-__all__ = ["dilated", "in_format"]
-
 Tensor = Any
 
 

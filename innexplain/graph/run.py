@@ -13,15 +13,6 @@ from keras import ops, tree
 
 from innexplain.errors import ArgumentError
 
-__all__ = [
-    "carry_mask",
-    "cast_step_function",
-    "run_activation",
-    "run_linear",
-    "run_opaque",
-    "run_operation",
-]
-
 Tensor = Any
 Function = Callable[..., list[Tensor]]
 

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from innexplain.errors import AddressError, nearest
-from innexplain.graph.linear import LinearPart
+import keras
 
-__all__ = ["Entry", "Exit", "Facts", "Graph", "Step", "Value"]
+from innexplain.errors import AddressError, nearest
+from innexplain.graph.kinds import Kind
+from innexplain.graph.linear import LinearPart
 
 Tensor = Any
 Path = tuple[str, ...]
@@ -57,7 +58,7 @@ class Step:
         inputs: slots of the tensors it reads, each once.
         outputs: slots of the tensors it writes.
         function: what is run: takes one tensor an input, returns a list, one tensor an output.
-        kind: its backward meaning, one of `innexplain.graph.kinds`.
+        traits: what is known of what it does, a record of `innexplain.graph.kinds`.
         part: `""` for the whole operation, else `"linear"`, `"depthwise"`, `"activation"` ...
         call: how many earlier calls of the same operation there are in the graph (shared layers).
         linear: the linear part, where the step is one.
@@ -69,11 +70,24 @@ class Step:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     function: Callable[..., list[Tensor]]
-    kind: str
+    traits: Kind
     part: str = ""
     call: int = 0
     linear: LinearPart | None = None
     facts: Facts = Facts()
+
+    @property
+    def kind(self) -> str:
+        """Its backward meaning, one of the strings of `innexplain.graph.kinds`."""
+        return self.traits.meaning
+
+    @property
+    def applied(self) -> Any:
+        """The function or layer behind `activation=`, or the operation itself: what `traits` tell of."""
+        applied = self.operation.activation if self.part == "activation" else self.operation
+        while isinstance(applied, keras.layers.Activation):
+            applied = applied.activation
+        return applied
 
     @property
     def type_name(self) -> str:

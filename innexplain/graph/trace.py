@@ -13,11 +13,10 @@ import keras
 from keras import tree
 
 from innexplain.errors import GraphError, ModelError
-from innexplain.graph.kinds import MASK, TENSOR, kind_of
+from innexplain.graph.classify import TENSOR, kind_of
+from innexplain.graph.kinds import MASK, OPERATIONS
 from innexplain.graph.run import cast_step_function, run_opaque, run_operation
 from innexplain.graph.step import Entry, Exit, Graph, Path, Step, Value
-
-__all__ = ["Slot", "opaque_graph", "trace"]
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ def opaque_graph(model: Any, x: Any = 0, output: Any = None) -> Graph:
         inputs=inputs,
         outputs=(count,),
         function=run_opaque(model, structure, output),
-        kind=kind_of(model),
+        traits=kind_of(model),
     )
     entries = tuple(Entry(i, f"input_{i}", Value((), dtype), i, explained=True) for i in inputs)
     exits = (Exit(count, "output"),)
@@ -141,7 +140,7 @@ class _Tracer:
             if needed.intersection(step.outputs):
                 needed.update(set(step.inputs) - self.masks.get(step.outputs[0], set()))
             else:
-                step = replace(step, kind=MASK)
+                step = replace(step, traits=replace(step.traits, meaning=MASK))
             steps.append(step)
         return tuple(reversed(steps))
 
@@ -189,7 +188,7 @@ class _Tracer:
                 inputs=inputs,
                 outputs=tuple(outputs),
                 function=run_operation(operation, args, kwargs, inputs, Slot),
-                kind=kind_of(operation, [TENSOR if isinstance(a, Slot) else a for a in flat]),
+                traits=kind_of(operation, [TENSOR if isinstance(a, Slot) else a for a in flat]),
                 call=call,
             )
         )
@@ -221,7 +220,7 @@ class _Tracer:
         output = self.new(wanted)
         function = cast_step_function(wanted.dtype)
         name = (*path, operation.name)
-        self.steps.append(Step(operation, name, (slot,), (output,), function, "route", "cast"))
+        self.steps.append(Step(operation, name, (slot,), (output,), function, OPERATIONS["Cast"], "cast"))
         return output
 
 

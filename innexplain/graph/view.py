@@ -14,8 +14,6 @@ from innexplain.graph.head import find_head, strip_output
 from innexplain.graph.step import Graph
 from innexplain.graph.trace import trace
 
-__all__ = ["ModelView", "forward_values", "model_wo_softmax", "run_forward"]
-
 Tensor = Any
 
 

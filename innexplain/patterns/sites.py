@@ -10,17 +10,12 @@ from typing import Any
 import keras
 
 from innexplain.digests import digest_of_weights
-from innexplain.graph.kinds import SCALE, keras_type
+from innexplain.graph.kinds import SCALE
 from innexplain.graph.linear import LinearPart
 from innexplain.graph.step import Graph, Step
 from innexplain.numerics import accumulation_dtype
 from innexplain.patterns.centring import Inputs, inputs_of
 from innexplain.patterns.neurons import Neurons, neurons_of
-
-_IDLE = (
-    "Identity", "Dropout", "AlphaDropout", "GaussianDropout", "GaussianNoise", "ActivityRegularization",
-    "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D",
-)  # fmt: skip
 
 #: In which precision sums by weight of large kernels are kept: in nine bytes a weight, or in float64.
 PRECISIONS = ("compensated", "float64")
@@ -146,8 +141,7 @@ def _gate(step: Step, consumers: dict[int, list[Step]]) -> int:
 
 def _keeps_places(step: Step) -> bool:
     """Whether a step leaves every neuron in its place: a scaling, or one that does nothing at inference."""
-    base = keras_type(step.operation)
-    return step.kind == SCALE or (base is not None and base.__name__ in _IDLE)
+    return step.kind == SCALE or step.traits.idle
 
 
 def fingerprints(graph: Graph) -> dict[str, str]:

@@ -168,10 +168,6 @@ class PositiveShares(Rule):
         return outputs, _Accounted(pullback)
 
 
-# Products of which every output has one value of the signal, unless shapes differ.
-_ELEMENTWISE = ("Multiply", "Divide", "TrueDivide", "DivideNoNan")
-
-
 @dataclass(frozen=True)
 class Gate(Rule):
     """A product of a signal and gates: the gates are constants, relevance follows the signal.
@@ -195,7 +191,7 @@ class Gate(Rule):
 
         outputs, pull = vjp(of_signal, signal)
         same = tuple(outputs[0].shape)[1:] == tuple(signal.shape)[1:]
-        alone = same and step.type_name in _ELEMENTWISE
+        alone = same and step.traits.elementwise
         z = widen(outputs[0])
         sizes = [] if alone else [ops.abs(x) if is_float(x.dtype) else x for x in inputs]
         size = z if alone else widen(step.function(*sizes)[0])

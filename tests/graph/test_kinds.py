@@ -1,6 +1,7 @@
 """What a call means to a backward pass, in every spelling."""
 
 import functools
+import re
 
 import keras
 import numpy as np
@@ -10,6 +11,7 @@ from keras import activations, ops
 from keras import layers as L
 
 from innexplain.graph import kinds, trace
+from innexplain.graph.classify import activation_kind, keras_type, kind_of
 from tests.zoo.layers import NOT_A_STEP, exported_layer_names
 
 SHAPE = (4, 6)
@@ -136,23 +138,30 @@ def test_operation(name: str) -> None:
     ],
 )
 def test_activation_argument(function, expected: str) -> None:
-    assert (
-        kinds.activation_kind(activations.get(function) if isinstance(function, str) else function)
-        == expected
-    )
+    function = activations.get(function) if isinstance(function, str) else function
+    assert activation_kind(function).meaning == expected
 
 
-# Layers of which nothing is known but what they call: a function, another framework, a transform.
-UNKNOWN = {"Lambda", "MelSpectrogram", "STFTSpectrogram"}
-BY_ARGUMENT = {"Activation", "Pipeline"}
+def test_every_exported_layer_has_a_record() -> None:
+    exported = {getattr(L, name).__name__ for name in set(exported_layer_names()) - set(NOT_A_STEP)}
+    assert exported - set(kinds.LAYERS) == {"Activation"}  # which has that of its function
 
 
-@pytest.mark.parametrize("name", sorted(set(exported_layer_names()) - set(NOT_A_STEP)))
-def test_every_exported_layer_has_a_kind(name: str) -> None:
-    layer_type = getattr(L, name)
-    known = layer_type.__name__ in kinds._LAYER_KIND or layer_type.__name__ in BY_ARGUMENT
-    assert known
-    assert (kinds._LAYER_KIND.get(layer_type.__name__) == kinds.OPAQUE) == (name in UNKNOWN)
+FUNCTIONS = [name for name, kind in kinds.OPERATIONS.items() if kind.meaning == kinds.ACTIVATION]
+
+
+def test_records_of_functions_hold() -> None:
+    x, checked = np.linspace(-30.0, 30.0, 601, dtype="float32"), set()
+    for name in FUNCTIONS:
+        function = getattr(ops, re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower(), None)
+        kind = kinds.OPERATIONS[name]
+        if function is not None and (kind.bounded or kind.never_negative or kind.zero_at_zero):
+            y = np.asarray(function(x))
+            assert not kind.bounded or np.abs(y).max() <= 1.0, name
+            assert not kind.never_negative or y.min() >= 0.0, name
+            assert not kind.zero_at_zero or y[300] == 0.0, name
+            checked.add(name)
+    assert len(checked) > 15
 
 
 class Renamed(L.Dense):
@@ -187,10 +196,10 @@ class OwnKernel(L.Dense):
 
 
 def test_subclass_counts_as_its_base_only_while_it_computes_the_same() -> None:
-    assert kinds.kind_of(Renamed(2)) == kinds.KERNEL
+    assert kind_of(Renamed(2)) == kind_of(L.Dense(2))
     for own in (OwnCall(2), OwnConvolution(2, 3), OwnKernel(2)):
-        assert kinds.kind_of(own) == kinds.OPAQUE
-        assert kinds.keras_type(own) is None
+        assert kind_of(own) == kinds.Kind(kinds.OPAQUE)
+        assert keras_type(own) is None
 
 
 @pytest.mark.skipif(not hasattr(L, "Pipeline"), reason="this Keras has no Pipeline")
@@ -205,7 +214,7 @@ def test_subclass_counts_as_its_base_only_while_it_computes_the_same() -> None:
     ],
 )
 def test_pipeline_is_what_it_holds(layers: list, expected: str) -> None:
-    assert kinds.kind_of(L.Pipeline(layers)) == expected
+    assert kind_of(L.Pipeline(layers)).meaning == expected
 
 
 @pytest.mark.skipif(not hasattr(L, "ReversibleEmbedding"), reason="this Keras has no ReversibleEmbedding")
