@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops, tree
 
 from innexplain.errors import ModelError
-from innexplain.graph.kinds import OPAQUE
+from innexplain.graph.kinds import OPAQUE, Kind
 from innexplain.graph.run import run_opaque
 from innexplain.graph.step import Entry, Exit, Graph, Step, Value
 
@@ -39,7 +39,7 @@ def function_graph(function: Any, x: Any = 0.0, output: Any = None) -> Graph:
     )
     slots, end = tuple(range(len(leaves))), len(leaves)
     called = OnArrays(function, [leaf.dtype for leaf in leaves])
-    step = Step(function, (called.name,), slots, (end,), run_opaque(called, structure, output), OPAQUE)
+    step = Step(function, (called.name,), slots, (end,), run_opaque(called, structure, output), Kind(OPAQUE))
     values = {i: Value((), leaf.dtype.name) for i, leaf in enumerate(leaves)}
     return Graph((step,), entries, (Exit(end, "output"),), values, structure, opaque=True)
 
