@@ -8,8 +8,6 @@ import numpy as np
 
 from innexplain.errors import InputError
 
-__all__ = ["ClearMaps"]
-
 
 class ClearMaps(NamedTuple):
     """The class maps of a batch.

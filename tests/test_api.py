@@ -22,7 +22,7 @@ PUBLIC = (
     "innexplain.samplers",
 )  # fmt: skip
 # Their `__init__` lists what other folders use; of these only what rules are made of is for users.
-INNER = ("innexplain.backward", "innexplain.graph")
+INNER = ("innexplain.backward", "innexplain.graph", "innexplain.network")
 FOLDERS = ("comparison", "evaluators", "patterns", "plots", "rules", "samplers")
 # Files of these folders still have lists.
 PENDING = ("analyzers/", "backward/", "composites/", "graph/")

@@ -1,6 +1,6 @@
 """The documentation is true: every snippet runs, every link leads somewhere, tables agree with the code.
 
-`python -m tests.test_docs` brings the tables of docs/layers.rst up to date.
+`python -m tests.test_docs` brings the tables of layers and methods up to date.
 """
 
 import doctest
@@ -17,6 +17,8 @@ from innexplain import composites
 from innexplain.graph import Entry, Exit, Graph, Step, Value, kinds
 from innexplain.graph.step import Facts
 from innexplain.rules import Epsilon
+from tests import tables
+from tests.test_architecture import HOUSE
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PAGES = sorted((CHECKOUT / "docs").glob("*.rst"))
@@ -92,10 +94,32 @@ def test_pictures_are_small():
     assert [p.name for p in pictures if p.stat().st_size >= 300_000] == []
 
 
-def test_methods_of_the_readme_exist():
-    rows = re.findall(r"^\| `([\w.]+)` \|", README.read_text("utf-8"), re.M)
-    assert rows
-    assert set(rows) <= set(innexplain.analyzer_names())
+def test_tables_of_methods_are_those_of_the_code():
+    stale = [path.name for path, (written, renewed) in tables.pages().items() if written != renewed]
+    assert stale == [], "`python -m tests.test_docs` rewrites the tables"
+
+
+def test_every_method_stands_in_the_tables():
+    page = (CHECKOUT / "docs" / "methods.rst").read_text("utf-8")
+    assert [name for name in innexplain.analyzer_names() if f"`{name}`" not in page] == []
+
+
+def test_a_method_appears_in_the_tables_when_it_has_a_name():
+    rows = composites.everywhere(Epsilon(0.3))
+    innexplain.register_method("lrp.mine", composites.lrp_composite("lrp.mine", rows))
+    try:
+        assert ("`lrp.mine`", "`Epsilon(epsilon=0.3, bias=True)` everywhere") in [*tables.relevance()]
+        assert any("`lrp.mine`" in row[0] for row in tables.methods())
+    finally:
+        innexplain.unregister_method("lrp.mine")
+
+
+def test_floors_of_the_architecture_are_those_that_are_held():
+    page = (CHECKOUT / "docs" / "architecture.rst").read_text("utf-8")
+    floors = []
+    for number, unit in re.findall(r"^   \* -( \d)?\n     - `(\w+)(?:\.py|/)?`$", page, re.M):
+        floors = [*floors, (unit,)] if number else [*floors[:-1], (*floors[-1], unit)]
+    assert tuple(floors) == HOUSE
 
 
 @pytest.mark.parametrize("name", ["layers", "operations"])
@@ -151,6 +175,7 @@ def _rewrite():
     for name in ("layers", "operations"):
         text = re.sub(_marked(name), lambda m, n=name: m[1] + _table(n) + m[3], text, flags=re.S)
     LAYERS.write_text(text, "utf-8")
+    tables.renew()
 
 
 if __name__ == "__main__":

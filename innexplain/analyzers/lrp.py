@@ -31,7 +31,7 @@ _LRP = "Bach et al. 2015; Montavon et al. 2019"
 
 @dataclass(frozen=True, eq=False)
 class LRP(Backward):
-    """Relevance propagation: rows for linear parts, and where they are departed from.
+    """Relevance propagation: the score is handed back layer by layer, shared out by one rule or several.
 
     Args:
         input_layer_rule, until_layer_idx, until_layer_rule, bn_rule: see `Placement`.
@@ -144,7 +144,9 @@ class AlphaBetaLRP(LRP):
 
 @dataclass(frozen=True, eq=False)
 class DenseAndRest(LRP):
-    """Dense layers: epsilon; convolutions: the rule of the name."""
+    """LRP with the epsilon rule in dense layers and the rule of the name in convolutions."""
+
+    reference: ClassVar[str] = "Lapuschkin et al. 2017"
 
     rest: Rule = field(default=AlphaBeta(), metadata=FIXED)
     epsilon: float = 1e-6
@@ -156,7 +158,7 @@ class DenseAndRest(LRP):
 
 @dataclass(frozen=True, eq=False)
 class EpsilonGammaBox(LRP):
-    """Dense layers: epsilon; convolutions: gamma; layers that touch an input: the box rule."""
+    """LRP with epsilon in dense layers, gamma in convolutions, the box rule in layers that touch an input."""
 
     low: Any = None
     high: Any = None
@@ -171,7 +173,10 @@ class EpsilonGammaBox(LRP):
 
 @dataclass(frozen=True, eq=False)
 class DeepTaylor(Backward):
-    """z+ in hidden layers, biases left out; w^2 in layers that touch an input; score clipped at 0."""
+    """Relevance that is never negative: z+ without biases, w^2 in layers that touch an input.
+
+    It starts from the score, cut off at zero.
+    """
 
     reference: ClassVar[str] = "Montavon et al. 2017"
 
@@ -190,7 +195,7 @@ class DeepTaylor(Backward):
 
 @dataclass(frozen=True, eq=False)
 class DeepTaylorBounded(DeepTaylor):
-    """z+ in hidden layers, biases left out; the box rule in layers that touch an input."""
+    """Relevance that is never negative: z+ without biases, the box rule in layers that touch an input."""
 
     low: Any = None
     high: Any = None
@@ -202,7 +207,10 @@ class DeepTaylorBounded(DeepTaylor):
 
 @dataclass(frozen=True, eq=False)
 class ExcitationBackprop(Backward):
-    """Alpha 1, beta 0 without biases, started from probability 1 at the explained neuron (Zhang 2018)."""
+    """The probability that a location makes the neuron win: z+ without biases, started from 1.
+
+    z+ without biases is alpha 1, beta 0 without biases.
+    """
 
     reference: ClassVar[str] = "Zhang et al. 2018"
 

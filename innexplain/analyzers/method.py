@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from innexplain.analyzers.other_names import meant
-from innexplain.composites import check_unsupported
+from innexplain.composites.composite import check_unsupported
 from innexplain.errors import ArgumentError, GraphError, NotFittedError, UnknownNameError
 from innexplain.network import Network, Options, Request, Result, Rows, name_of
 

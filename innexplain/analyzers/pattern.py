@@ -28,7 +28,9 @@ from innexplain.rules import FilterSignal, Gradient, IdentitySignal, PatternSign
 
 @dataclass(frozen=True, eq=False)
 class Pattern(Backward):
-    """A backward pass with patterns in the place of kernels; patterns are given, or fitted by `fit`.
+    """The signal that the network sees, or what it contributes: patterns in the place of kernels.
+
+    Patterns are given, or fitted by `fit`.
 
     Args:
         patterns: what `PatternComputer` fitted for this model; `None` to call `fit` later.

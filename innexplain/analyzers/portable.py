@@ -13,7 +13,7 @@ import numpy as np
 import innexplain.layers as own_layers
 from innexplain import rules, samplers
 from innexplain.analyzers.method import METHODS, Method
-from innexplain.composites import registered_rules
+from innexplain.composites.registered import registered_rules
 from innexplain.errors import ArgumentError, UnreadableFileError, nearest
 from innexplain.graph.step import Graph
 from innexplain.patterns import Patterns

@@ -1,6 +1,6 @@
 """Which step gets which rule."""
 
-from innexplain.composites.composite import Assignment, Composite, Refuse, Row, check_unsupported
+from innexplain.composites.composite import Assignment, Composite, Refuse, Row
 from innexplain.composites.lrp import (
     RULE_NAMES,
     Placement,
@@ -26,7 +26,6 @@ from innexplain.composites.presets import (
     clear_composite,
     pattern_composite,
 )
-from innexplain.composites.registered import registered_rules
 from innexplain.composites.registering import register_rule, unregister_rule
 
 __all__ = [
@@ -39,7 +38,6 @@ __all__ = [
     "Placement",
     "Refuse",
     "Row",
-    "check_unsupported",
     "clear_composite",
     "dense_and_rest",
     "everywhere",
@@ -54,7 +52,6 @@ __all__ = [
     "pattern_composite",
     "positive_composite",
     "register_rule",
-    "registered_rules",
     "type_is",
     "unregister_rule",
 ]
