@@ -11,8 +11,6 @@ from innexplain.composites import Assignment, Refuse
 from innexplain.console import table_lines, write
 from innexplain.errors import GraphError, NothingOverriddenError, UnsupportedLayerError
 
-__all__ = ["Check", "CheckRow", "check_model"]
-
 
 @dataclass(frozen=True)
 class CheckRow:

@@ -12,8 +12,6 @@ from innexplain.rules import Gate, Gradient, Pass, PositiveShares, Shares
 from innexplain.rules.linear import LinearRule
 from innexplain.rules.routing import Follow
 
-__all__ = ["lightened"]
-
 
 def lightened(steps: Sequence[Step], rules: Sequence[Any], starts: set[int], exits: set[int]) -> list[Any]:
     """The rules, with lighter ones for sums at which relevance arrives in proportion to the sum.

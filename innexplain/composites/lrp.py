@@ -27,14 +27,6 @@ from innexplain.rules.lrp import (
 )
 from innexplain.rules.routing import Follow, Gate
 
-__all__ = [
-    "RULE_NAMES",
-    "Placement",
-    "dense_and_rest",
-    "everywhere",
-    "lrp_composite",
-    "positive_composite",
-]
 
 RULE_NAMES: dict[str, Rule] = {
     "Z": Z(),

@@ -7,9 +7,6 @@ from collections.abc import Callable
 
 from innexplain.graph.step import Step
 
-__all__ = [
-    "index_between", "is_first", "is_last", "is_linear", "kind_is", "name_is", "path_starts", "type_is",
-]  # fmt: skip
 
 Predicate = Callable[[Step], bool]
 

@@ -12,9 +12,6 @@ from innexplain.composites.predicates import kind_is
 from innexplain.graph import kinds
 from innexplain.rules import DeconvReLU, Gradient, GuidedReLU, Pass, ReLURule, Rule
 
-__all__ = [
-    "DECONVNET", "GRADIENT", "GUIDED_BACKPROP", "NO_DERIVATIVE", "clear_composite", "pattern_composite",
-]  # fmt: skip
 
 _DIFFERENTIABLE = (
     kinds.KERNEL, kinds.SUM, kinds.PRODUCT, kinds.MEAN, kinds.WINNER, kinds.ROUTE, kinds.SCALE,

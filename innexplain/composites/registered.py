@@ -7,8 +7,6 @@ from typing import Any
 
 from innexplain.rules import Rule
 
-__all__ = ["REGISTERED", "Registered", "registered_rule"]
-
 
 @dataclass(frozen=True)
 class Registered:
