@@ -15,7 +15,6 @@ from innexplain.numerics import accumulation_dtype, is_float, sum_samples
 from innexplain.rules import Rule
 from innexplain.rules.base import Pullback
 
-
 Tensor = Any
 
 

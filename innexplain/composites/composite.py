@@ -22,7 +22,6 @@ from innexplain.graph.kinds import DISCRETE, EMBEDDING, MASK
 from innexplain.graph.step import Graph, Step
 from innexplain.rules import Gradient, Pass, Rule
 
-
 Rules = Mapping[Any, Any] | Sequence[tuple[Any, Any]] | None
 
 

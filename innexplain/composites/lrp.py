@@ -27,7 +27,6 @@ from innexplain.rules.lrp import (
 )
 from innexplain.rules.routing import Follow, Gate
 
-
 RULE_NAMES: dict[str, Rule] = {
     "Z": Z(),
     "ZIgnoreBias": Z(bias=False),

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from innexplain.graph.step import Step
 
-
 Predicate = Callable[[Step], bool]
 
 

@@ -12,7 +12,6 @@ from innexplain.composites.predicates import kind_is
 from innexplain.graph import kinds
 from innexplain.rules import DeconvReLU, Gradient, GuidedReLU, Pass, ReLURule, Rule
 
-
 _DIFFERENTIABLE = (
     kinds.KERNEL, kinds.SUM, kinds.PRODUCT, kinds.MEAN, kinds.WINNER, kinds.ROUTE, kinds.SCALE,
     kinds.NORMALIZE, kinds.LINEAR,

@@ -10,7 +10,6 @@ from innexplain.composites.registered import REGISTERED, Registered
 from innexplain.errors import ArgumentError, UnknownNameError, nearest
 from innexplain.rules import Rule
 
-
 # What the names stand for differs from method to method; that a method knows a name does not.
 _NAMES = {*RULE_NAMES, *GRADIENT.named}
 
