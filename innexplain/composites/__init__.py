@@ -26,7 +26,7 @@ from innexplain.composites.presets import (
     clear_composite,
     pattern_composite,
 )
-from innexplain.composites.registered import registered_rules
+from innexplain.composites.registered import registered_classes
 from innexplain.composites.registering import register_rule, unregister_rule
 
 __all__ = [
@@ -54,7 +54,7 @@ __all__ = [
     "pattern_composite",
     "positive_composite",
     "register_rule",
-    "registered_rules",
+    "registered_classes",
     "type_is",
     "unregister_rule",
 ]
