@@ -160,7 +160,7 @@ def read_json(path: StrPath, what: str) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise _unreadable(path, error) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _refused(path, what, f"the file is damaged or something else ({error})") from error
 
 

@@ -139,7 +139,8 @@ def check_folder(path: StrPath, kind: str) -> Path:
 def _condition(path: Path, expected: Any) -> str:
     if not path.is_file():
         return "missing"
-    short = isinstance(expected, dict) and path.stat().st_size < int(expected.get("bytes", 0))
+    size = expected.get("bytes") if isinstance(expected, dict) else None
+    short = isinstance(size, int) and path.stat().st_size < size
     return "truncated" if short else "damaged, or was changed since"
 
 

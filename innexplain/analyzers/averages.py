@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from innexplain.analyzers.method import Method, inner_method
+from innexplain.analyzers.choosing import inner_method
+from innexplain.analyzers.method import Method
 from innexplain.arguments import check_count, check_seed, is_number
 from innexplain.errors import ArgumentError
 from innexplain.network import Network, Options, Request, Result, Rows, chunks, total

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from innexplain.analyzers.method import Method, names_where, same_setting
+from innexplain.analyzers.method import Method, check_needs, names_where, same_setting
 from innexplain.arguments import check_count
 from innexplain.composites import Assignment
 from innexplain.errors import ArgumentError, InnexplainWarning, InputError
@@ -42,11 +42,12 @@ class Analyzer:
         self.model = model
         self.method = method
         self.options = options
+        if not isinstance(model, keras.Model):
+            check_needs(method, Network.of(model))  # before all else, and under the outermost name
         self.network = method.network(model, options) if network is None else network
 
     def __repr__(self) -> str:
-        shown = {**self.method.changed(), **_changed(self.options)}
-        settings = "".join(f", {name}={_short(value)}" for name, value in shown.items())
+        settings = _listed({**self.method.changed(), **_changed(self.options)})
         return f"<innexplain analyzer {self.name!r} for model {self.network.name!r}{settings}>"
 
     @property
@@ -250,9 +251,7 @@ def _wrong_length(selection: Any, samples: str) -> None:
 
 def _changed(options: Options) -> dict[str, Any]:
     usual = Options()
-    return {
-        name: value for name, value in vars(options).items() if not same_setting(value, getattr(usual, name))
-    }
+    return {k: v for k, v in vars(options).items() if not same_setting(v, getattr(usual, k))}
 
 
 def _short(value: Any) -> str:
@@ -260,9 +259,13 @@ def _short(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"<array {value.shape} {value.dtype}>"
     if isinstance(value, Method):
-        return repr(value.name)
-    text = repr(value)
+        return f"<{value.name}{_listed(value.changed())}>"
+    text = " ".join(repr(value).split())
     return text if len(text) <= 60 else f"<{type(value).__name__}>"
+
+
+def _listed(settings: dict[str, Any]) -> str:
+    return "".join(f", {name}={_short(value)}" for name, value in settings.items())
 
 
 def _info(result: Result) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from innexplain.analyzers.choosing import method_of
 from innexplain.analyzers.registry import build
 from innexplain.analyzers.walking import WalkedNetwork
 from innexplain.composites import Assignment, Refuse
@@ -52,12 +53,12 @@ class Check:
         return f"{self.analyzer}: {verdict}"
 
 
-def check_model(model: Any, name: str, **kwargs: Any) -> Check:
+def check_model(model: Any, name: Any, **kwargs: Any) -> Check:
     """Print and return which rule an analyzer has for every layer of a model.
 
     Args:
         model: a built Keras model.
-        name: one of `analyzer_names()`.
+        name: one of `analyzer_names()`; or a `Composite`, rows of your own, or a `Method`.
         **kwargs: as for `create_analyzer`.
 
     Returns:
@@ -83,9 +84,10 @@ def check_model(model: Any, name: str, **kwargs: Any) -> Check:
     return check
 
 
-def _check(model: Any, name: str, kwargs: dict[str, Any]) -> Check:
+def _check(model: Any, given: Any, kwargs: dict[str, Any]) -> Check:
+    name = method_of(given).name
     try:
-        analyzer = build(name, model, kwargs, check_only=True)
+        analyzer = build(given, model, kwargs, check_only=True)
     except (GraphError, UnsupportedLayerError) as error:
         return Check(name, (), str(error))
     network, rows = analyzer.network, tuple(_row(a) for a in analyzer.assignments)

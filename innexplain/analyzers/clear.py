@@ -8,12 +8,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from innexplain.analyzers.choosing import inner_method
 from innexplain.analyzers.clear_checks import TOP_K, check_classes, check_response, check_settings
 from innexplain.analyzers.clear_network import ClearNetwork
-from innexplain.analyzers.method import METHODS, Method, inner_method
+from innexplain.analyzers.method import METHODS, Method
 from innexplain.arguments import check_choice, check_count
 from innexplain.backward import REDUCTIONS, reduce_channels
-from innexplain.composites import GRADIENT, clear_composite
+from innexplain.composites import GRADIENT, Composite, clear_composite
 from innexplain.errors import ArgumentError, UnknownNameError, nearest
 from innexplain.network import Options, Request, Result, Rows, chunks
 from innexplain.targets import MAX, IndexTarget
@@ -62,7 +63,8 @@ class Clear(Method):
         check_choice("channel_reduction", self.channel_reduction, REDUCTIONS)
         given = getattr(self.response, "method", self.response)
         if not (isinstance(given, str) and given == DECONVOLUTION):
-            if not isinstance(given, Method) and not (isinstance(given, str) and given in METHODS):
+            known = given in METHODS if isinstance(given, str) else isinstance(given, (Composite, Method))
+            if not known:
                 raise UnknownNameError(
                     f"response must be {DECONVOLUTION!r}, the name of an analyzer, or an analyzer."
                     f"{nearest(given, (DECONVOLUTION, *METHODS))} Received: response={given!r}"

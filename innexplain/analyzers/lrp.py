@@ -34,12 +34,17 @@ class LRP(Backward):
     """Relevance propagation: the score is handed back layer by layer, shared out by one rule or several.
 
     Args:
-        input_layer_rule, until_layer_idx, until_layer_rule, bn_rule: see `Placement`.
+        input_layer_rule, until_layer_idx, until_layer_rule, bn_rule: see `Placement`; `None` is what is
+            usual for the name.
         bn_layer_rule: iNNvestigate's name of `bn_rule`.
+        usual_input: the usual rule for layers that touch an input.
+        usual_until: the usual rule for lower layers, where `until_layer_idx` says how far they go.
     """
 
     reference: ClassVar[str] = _LRP
 
+    usual_input: Rule | None = field(default=None, kw_only=True, repr=False, metadata=FIXED)
+    usual_until: Rule | None = field(default=None, kw_only=True, repr=False, metadata=FIXED)
     input_layer_rule: Any = None
     until_layer_idx: int | None = None
     until_layer_rule: Any = None
@@ -57,14 +62,12 @@ class LRP(Backward):
         """The rows of all layers."""
         if self.bn_rule is not None and self.bn_layer_rule is not None:
             raise ArgumentError("bn_rule and bn_layer_rule are two names of one argument: give one of them.")
-        until_layer_rule = self.until_layer_rule
-        if self.until_layer_idx is None and until_layer_rule == Flat():
-            until_layer_rule = None  # a usual rule for lower layers, until the caller says how far they go
+        usual_until = None if self.until_layer_idx is None else self.usual_until
         placement = Placement(
-            self.input_layer_rule,
+            _first(self.input_layer_rule, self.usual_input),
             self.until_layer_idx,
-            until_layer_rule,
-            self.bn_layer_rule if self.bn_rule is None else self.bn_rule,
+            _first(self.until_layer_rule, usual_until),
+            _first(self.bn_rule, self.bn_layer_rule),
         )
         return placement.on(lrp_composite(self.name, self.linear_rows()))
 
@@ -219,6 +222,10 @@ class ExcitationBackprop(Backward):
         return positive_composite(self.name, everywhere(ZPlus(bias=False)), "one")
 
 
+def _first(given: Any, otherwise: Any) -> Any:
+    return otherwise if given is None else given
+
+
 def _check(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
         raise ArgumentError(f"{name} must be a finite number of at least 0. Received: {name}={value!r}")
@@ -246,13 +253,13 @@ LRP_METHODS: dict[str, Backward] = {
     "lrp.z_plus_fast": OneRule(rule=ZPlusFast()),
     "lrp.sequential_preset_a": DenseAndRest(rest=_10, epsilon=0.1, compared=3),
     "lrp.sequential_preset_b": DenseAndRest(rest=_21, epsilon=0.1),
-    "lrp.sequential_preset_a_flat": DenseAndRest(rest=_10, epsilon=0.1, input_layer_rule=_FLAT),
-    "lrp.sequential_preset_b_flat": DenseAndRest(rest=_21, epsilon=0.1, input_layer_rule=_FLAT),
-    "lrp.sequential_preset_b_flat_until_idx": DenseAndRest(rest=_21, epsilon=0.1, until_layer_rule=Flat()),
+    "lrp.sequential_preset_a_flat": DenseAndRest(rest=_10, epsilon=0.1, usual_input=_FLAT),
+    "lrp.sequential_preset_b_flat": DenseAndRest(rest=_21, epsilon=0.1, usual_input=_FLAT),
+    "lrp.sequential_preset_b_flat_until_idx": DenseAndRest(rest=_21, epsilon=0.1, usual_until=_FLAT),
     "lrp.epsilon_plus": DenseAndRest(rest=ZPlus()),
-    "lrp.epsilon_plus_flat": DenseAndRest(rest=ZPlus(), input_layer_rule=_FLAT),
+    "lrp.epsilon_plus_flat": DenseAndRest(rest=ZPlus(), usual_input=_FLAT),
     "lrp.epsilon_alpha_2_beta_1": DenseAndRest(rest=_21),
-    "lrp.epsilon_alpha_2_beta_1_flat": DenseAndRest(rest=_21, input_layer_rule=_FLAT),
+    "lrp.epsilon_alpha_2_beta_1_flat": DenseAndRest(rest=_21, usual_input=_FLAT),
     "lrp.epsilon_gamma_box": EpsilonGammaBox(),
     "deep_taylor": DeepTaylor(),
     "deep_taylor.bounded": DeepTaylorBounded(),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from innexplain.analyzers.base import Analyzer
 from innexplain.analyzers.clear_network import ClearNetwork
-from innexplain.analyzers.registry import METHODS
+from innexplain.analyzers.method import METHODS, Method
 
 
-def map_meaning(analyzer: Analyzer | str) -> str:
+def map_meaning(analyzer: Analyzer | Method | str) -> str:
     """What the maps of an analyzer stand for.
 
     Args:
-        analyzer: an analyzer, or the name of one with its own settings.
+        analyzer: an analyzer, a method, or the name of one with its own settings.
 
     Returns:
         `"relevance"`: above zero for what is explained, below zero against it; `"dominance"`: the same for
@@ -23,6 +23,8 @@ def map_meaning(analyzer: Analyzer | str) -> str:
     """
     if isinstance(analyzer, str):
         return METHODS[analyzer].meaning if analyzer in METHODS else "relevance"
+    if isinstance(analyzer, Method):
+        return analyzer.meaning
     if isinstance(analyzer.network, ClearNetwork) and analyzer.network.asked_for_one:
         return "relevance"
     return analyzer.method.meaning

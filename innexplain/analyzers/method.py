@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import Field, dataclass, field, fields, replace
+from dataclasses import Field, dataclass, field, fields
 from typing import Any, ClassVar
 
 import numpy as np
 
-from innexplain.analyzers.other_names import meant
 from innexplain.composites.composite import check_unsupported
-from innexplain.errors import ArgumentError, GraphError, NotFittedError, UnknownNameError
+from innexplain.errors import ArgumentError, GraphError
 from innexplain.network import Network, Options, Request, Result, Rows, name_of
 
 #: Every method by name; `registry.py` fills it.
 METHODS: dict[str, Method] = {}
-
 
 #: Of fields that belong to a name of the table, and are no arguments of `create_analyzer`.
 FIXED = {"fixed": True}
@@ -113,55 +111,20 @@ class Method(ABC):
 
 def same_setting(a: Any, b: Any) -> bool:
     """Whether two values of a setting are the same."""
-    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
-        return type(a) is type(b) and np.array_equal(a, b)
-    if isinstance(a, Method) and isinstance(b, Method):
-        alike = type(a) is type(b) and a.name == b.name
-        return alike and all(map(same_setting, a.settings.values(), b.settings.values()))
-    return bool(a is b or (type(a) is type(b) and a == b))
+    if a is b or type(a) is not type(b):
+        return a is b
+    if isinstance(a, np.ndarray):
+        return np.array_equal(a, b)
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all(map(same_setting, a, b))
+    if isinstance(a, Method):
+        return a.name == b.name and all(map(same_setting, a.settings.values(), b.settings.values()))
+    return bool(a == b)
 
 
 def names_where(condition: Callable[[Method], bool]) -> tuple[str, ...]:
     """The names of the methods of which something is true, in the order of the table."""
     return tuple(name for name, method in METHODS.items() if condition(method))
-
-
-def method_of(name: Any, word: str = "analyzer", **settings: Any) -> Method:
-    """The method of a name, with settings of one's own; a method as it is.
-
-    Args:
-        name: of the table; or a method.
-        word: the argument that it was given for, of a method inside another one.
-        **settings: arguments of that method.
-
-    Raises:
-        UnknownNameError: there is no such method.
-        ArgumentError: it has no such argument, or not of this value.
-    """
-    if isinstance(name, Method):
-        return replace(name, **settings) if settings else name
-    if not isinstance(name, str) or name not in METHODS:
-        raise UnknownNameError(
-            f"{word} must be the name of an analyzer, or one that create_analyzer made."
-            f"{meant(name, METHODS)} Received: {word}={name!r}. Expected one of: {', '.join(METHODS)}."
-        )
-    return replace(METHODS[name], **settings)
-
-
-def inner_method(given: Any, word: str = "analyzer") -> Method:
-    """A method inside another one, from its name, the method or an analyzer; it must need nothing more.
-
-    Raises:
-        NotFittedError: a name alone does not give the patterns that it needs.
-    """
-    method = method_of(getattr(given, "method", given), word)
-    if method.needs_fit:
-        raise NotFittedError(
-            f"{word}={method.name!r} needs patterns of this model, which no name gives. Give an analyzer "
-            f"that has them: {word}=create_analyzer({method.name!r}, model, patterns=...), or one after "
-            "fit(dataset)."
-        )
-    return method
 
 
 def check_needs(method: Method, network: Network) -> None:

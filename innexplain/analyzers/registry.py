@@ -11,6 +11,7 @@ from typing import Any
 from innexplain.analyzers.averages import PathIntegral, Smoothing
 from innexplain.analyzers.base import Analyzer
 from innexplain.analyzers.baselines import Input, Random
+from innexplain.analyzers.choosing import method_of
 from innexplain.analyzers.clear import Clear
 from innexplain.analyzers.clear_analyzer import ClearAnalyzer
 from innexplain.analyzers.gradient import (
@@ -22,12 +23,9 @@ from innexplain.analyzers.gradient import (
 )
 from innexplain.analyzers.lrp import LRP_METHODS
 from innexplain.analyzers.method import METHODS, Method
-from innexplain.analyzers.other_names import meant
 from innexplain.analyzers.pattern import PATTERN_METHODS, Pattern, PatternAnalyzer
-from innexplain.analyzers.walking import Composed
 from innexplain.analyzers.wrappers import IntegratedGradients, SmoothGrad
-from innexplain.composites import Composite
-from innexplain.errors import ArgumentError, UnknownNameError, nearest
+from innexplain.errors import ArgumentError, nearest
 from innexplain.network import Options, name_of
 
 _COMMON = tuple(f.name for f in fields(Options) if f.name != "check_only")
@@ -55,7 +53,7 @@ def register_method(name: str, method: Any) -> None:
 
     Args:
         name: a new name.
-        method: a `Composite`, rows of your own; or a `Method`, a name's with other settings for instance.
+        method: a `Composite`, rows of your own; or a `Method`, settings of your own.
 
     Raises:
         ArgumentError: the name is one of the package's, or the method is none.
@@ -72,7 +70,7 @@ def register_method(name: str, method: Any) -> None:
             "register_method needs a name that is not one of the package's. "
             f"Received: {name!r}. Choose another one."
         )
-    METHODS[name] = replace(method_from(method), name=name)
+    METHODS[name] = replace(method_of(method), name=name, compared=0)
 
 
 def unregister_method(name: str) -> None:
@@ -81,27 +79,11 @@ def unregister_method(name: str) -> None:
         METHODS.pop(name, None)
 
 
-def method_from(given: Any) -> Method:
-    """A method from what stands for one: a composite, or a method itself.
-
-    Raises:
-        ArgumentError: it is neither.
-    """
-    if isinstance(given, Composite):
-        return Composed(rows=given, name=given.name)
-    if isinstance(given, Method):
-        return given
-    raise ArgumentError(
-        "A method must be an innexplain.composites.Composite or an innexplain.analyzers.Method. "
-        f"Received: {given!r}"
-    )
-
-
 def create_analyzer(name: Any, model: Any, **kwargs: Any) -> Analyzer:
     """Make an analyzer of a model.
 
     Args:
-        name: one of `analyzer_names()`, or a `Composite`: rows of your own.
+        name: one of `analyzer_names()`; or a `Composite`, rows of your own, or a `Method`.
         model: a built Keras model, with or without its final softmax. It is not changed.  Methods that
             only call it take any function from arrays to arrays (n, ...) in its place.
         neuron_selection_mode: `"max_activation"` (default; of one sigmoid unit, the predicted class),
@@ -142,7 +124,7 @@ def build(name: Any, model: Any, kwargs: dict[str, Any], check_only: bool = Fals
     """`create_analyzer`, with layers that have no rule kept as they are if `check_only`."""
     common = {key: value for key, value in kwargs.items() if key in _COMMON}
     own = {key: value for key, value in kwargs.items() if key not in _COMMON}
-    usual = _named(name) if isinstance(name, str) else method_from(name)
+    usual = method_of(name)
     _check_arguments(usual, own)
     options, network = Options(**common, check_only=check_only), None
     for word, value in own.items():
@@ -161,14 +143,6 @@ def analyzer_of(model: Any, method: Method, options: Options, network: Any = Non
     analyzer = kind.__new__(kind)
     analyzer._bind(model, method, options, network)
     return analyzer
-
-
-def _named(name: str) -> Method:
-    if name not in METHODS:
-        raise UnknownNameError(
-            f"There is no analyzer {name!r}.{meant(name, METHODS)} Expected one of: {', '.join(METHODS)}."
-        )
-    return METHODS[name]
 
 
 def _check_arguments(method: Method, own: dict[str, Any]) -> None:

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from innexplain.analyzers.base import Analyzer
+from innexplain.analyzers.choosing import method_of
+from innexplain.analyzers.fingerprints import check_same, described
 from innexplain.analyzers.method import Method
-from innexplain.analyzers.portable import Reader, Writer, apart, together
-from innexplain.analyzers.registry import analyzer_of, method_from
-from innexplain.digests import digest, digest_of_weights
-from innexplain.errors import ArgumentError, ModelError, UnreadableFileError
+from innexplain.analyzers.plain import Reader, Writer
+from innexplain.analyzers.portable import apart, together
+from innexplain.analyzers.registry import analyzer_of
+from innexplain.composites import Composite, registered_classes
+from innexplain.digests import digest
+from innexplain.errors import ArgumentError, InnexplainError, ModelError, UnreadableFileError
 from innexplain.files import read_arrays, read_json, write_arrays, write_json
 from innexplain.folders import atomic_folder, check_folder
-from innexplain.network import Network, Options, name_of
+from innexplain.graph.functions import function_graph
+from innexplain.graph.step import Graph
+from innexplain.graph.trace import trace
+from innexplain.network import Options
 
 _KIND = "an analyzer"
 _SETTINGS, _ARRAYS, _MODEL = "settings.json", "arrays.npz", "model.keras"
@@ -30,13 +38,23 @@ def save_analyzer(analyzer: Analyzer, folder: str | os.PathLike[str], include_mo
             f"include_model=True needs a Keras model, and {analyzer.network.name!r} is a function. Leave it "
             "out, and give the function to load_analyzer."
         )
-    notes, arrays = _written(analyzer)
+    notes, arrays = _written(analyzer, Writer())
     with atomic_folder(folder, _KIND) as temporary:
-        write_json(temporary / _SETTINGS, {**notes, "model": _described(analyzer.model)})
+        write_json(temporary / _SETTINGS, {**notes, "model": described(analyzer.model)})
         write_arrays(temporary / _ARRAYS, arrays)
         if include_model:
-            analyzer.model.save(temporary / _MODEL)
+            _save_model(analyzer.model, temporary / _MODEL)
     return Path(folder)
+
+
+def _save_model(model: keras.Model, path: Path) -> None:
+    try:
+        model.save(path)
+    except (NotImplementedError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"Keras cannot save the model {model.name!r}: {error}. Leave include_model out, and give the "
+            "model to load_analyzer."
+        ) from error
 
 
 def load_analyzer(
@@ -51,7 +69,7 @@ def load_analyzer(
         model: the model that it explains, with the same weights; not needed if it was saved with it.  A
             function has to be given again.
         custom_objects: classes of rules and layers, and methods or composites of your own, by name, where
-            they are not registered.
+            they are not registered; and what `keras.models.load_model` needs.
 
     Raises:
         UnreadableFileError: something is missing, damaged, of another kind or of a newer version, or needs a
@@ -70,25 +88,44 @@ def load_analyzer(
     path = check_folder(folder, _KIND)
     custom = dict(custom_objects or {})
     notes = read_json(path / _SETTINGS, _KIND)
-    model = _model(path, model, custom, notes["model"])
     arrays = read_arrays(path / _ARRAYS, f"the arrays of {_KIND}")
-    methods = {name: method_from(v) for name, v in custom.items() if not isinstance(v, type)}
-    reader = Reader(arrays, {**custom, **methods})
-    options = {name: reader.value(value) for name, value in notes["options"].items()}
-    return _together(model, reader.value(notes["method"]), options)
+    with _damage(path / _SETTINGS):
+        if model is None:
+            model = _saved_model(path, notes["model"], custom)
+        check_same(model, notes["model"], path)
+        graph = _graph(model)
+        reader = Reader(arrays, {**_classes(graph), **_methods(custom)})
+        method = reader.value(notes["method"])
+        options = {name: reader.value(value) for name, value in notes["options"].items()}
+        known = isinstance(method, Method) and set(options) == set(_shown(Options()))
+        if not known or not isinstance(options["neuron_selection_mode"], str):
+            raise ValueError("these are no settings of an analyzer")
+    return _together(model, method, options)
+
+
+@contextmanager
+def _damage(path: Path) -> Iterator[None]:
+    """Tell of settings that no `Writer` wrote, whatever comes of reading them."""
+    try:
+        yield
+    except (ModelError, UnreadableFileError):
+        raise
+    except (InnexplainError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
+        raise UnreadableFileError(
+            f"{path}: expected settings written by innexplain; it is damaged or something else ({error})."
+        ) from error
 
 
 def settings_digest(analyzer: Analyzer) -> str | None:
     """A digest of all that an analyzer was made with but for its model; `None` if a function is part."""
     try:
-        return digest(*_written(analyzer))
+        return digest(*_written(analyzer, Writer(fixed=True)))
     except ArgumentError:
         return None
 
 
-def _written(analyzer: Analyzer) -> tuple[dict[str, Any], dict[str, Any]]:
+def _written(analyzer: Analyzer, writer: Writer) -> tuple[dict[str, Any], dict[str, Any]]:
     method, options = _apart(analyzer)
-    writer = Writer()
     notes = {
         "method": writer.plain(method, analyzer.name),
         "options": {name: writer.plain(value, name) for name, value in options.items()},
@@ -99,13 +136,16 @@ def _written(analyzer: Analyzer) -> tuple[dict[str, Any], dict[str, Any]]:
 def _apart(analyzer: Analyzer) -> tuple[Method, dict[str, Any]]:
     """The settings of an analyzer apart from its model."""
     graph = analyzer.network.traced
-    options = {k: v for k, v in vars(analyzer.options).items() if k != "check_only"}
-    return apart(analyzer.method, graph), apart(options, graph)
+    return apart(analyzer.method, graph), apart(_shown(analyzer.options), graph)
+
+
+def _shown(options: Options) -> dict[str, Any]:
+    return {name: value for name, value in vars(options).items() if name != "check_only"}
 
 
 def _together(model: Any, method: Method, options: dict[str, Any]) -> Analyzer:
     """An analyzer of a model from what `_apart` gives."""
-    graph = Network.of(model).traced
+    graph = _graph(model)
     return analyzer_of(model, together(method, graph), Options(**together(options, graph)))
 
 
@@ -114,36 +154,32 @@ def reduced(analyzer: Analyzer) -> tuple[Any, ...]:
     return _together, (analyzer.model, *_apart(analyzer))
 
 
-def _described(model: Any) -> dict[str, Any]:
-    is_model = isinstance(model, keras.Model)
-    digest = digest_of_weights(model) if is_model else None
-    return {"name": name_of(model), "type": type(model).__name__, "weights": digest}
+def _graph(model: Any) -> Graph:
+    return trace(model) if isinstance(model, keras.Model) else function_graph(model)
 
 
-def _model(path: Path, model: Any, custom: Mapping[str, Any], described: Mapping[str, Any]) -> Any:
-    """The model that is given or was saved, if it is the one that was explained."""
-    if model is None and not (path / _MODEL).exists():
-        kind = "function" if described["weights"] is None else "model"
+def _classes(graph: Graph) -> dict[str, type]:
+    """Classes of the user's own by name: those of the model's layers, and what is registered."""
+    layers = [kind for step in graph.steps for kind in type(step.operation).__mro__]
+    return {kind.__name__: kind for kind in (*layers, *registered_classes())}
+
+
+def _methods(custom: Mapping[str, Any]) -> dict[str, Any]:
+    """What a user gives by name, composites as methods."""
+    return {name: method_of(v) if isinstance(v, Composite) else v for name, v in custom.items()}
+
+
+def _saved_model(path: Path, notes: Mapping[str, Any], custom: Mapping[str, Any]) -> keras.Model:
+    if not (path / _MODEL).exists():
+        kind = "function" if notes["layers"] is None else "model"
         raise ModelError(
-            f"{path} holds no model. Give the {kind} that it explains, {described['name']!r}: "
+            f"{path} holds no model. Give the {kind} that it explains, {notes['name']!r}: "
             "load_analyzer(folder, model). save(folder, include_model=True) writes models, too."
         )
-    if model is None:
-        classes = {name: value for name, value in custom.items() if isinstance(value, type)}
-        try:
-            model = keras.models.load_model(
-                path / _MODEL, custom_objects=classes, compile=False, safe_mode=True
-            )
-        except (ValueError, TypeError, KeyError, OSError) as error:
-            raise UnreadableFileError(
-                f"{path / _MODEL}: Keras cannot load the model: {error}. Load it yourself, and give it "
-                "as model=."
-            ) from error
-    found = _described(model)
-    if found["weights"] != described["weights"]:
-        raise ModelError(
-            f"{path} explains the {described['type']} {described['name']!r}. Received: the {found['type']} "
-            f"{found['name']!r}, with other weights. Load the weights that were explained, or make the "
-            "analyzer anew with create_analyzer."
-        )
-    return model
+    objects = {name: value for name, value in custom.items() if not isinstance(value, (Composite, Method))}
+    try:
+        return keras.models.load_model(path / _MODEL, custom_objects=objects, compile=False, safe_mode=True)
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        raise UnreadableFileError(
+            f"{path / _MODEL}: Keras cannot load the model: {error}. Load it yourself, and give it as model=."
+        ) from error

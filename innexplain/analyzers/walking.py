@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from innexplain.analyzers.method import FIXED, Method, check_needs
+from innexplain.analyzers.method import FIXED, METHODS, Method, check_needs
 from innexplain.backward import BackwardModel
 from innexplain.composites import GRADIENT, Assignment, Composite
+from innexplain.errors import UnknownNameError
 from innexplain.graph.canonical import Canonical
 from innexplain.graph.step import Entry
 from innexplain.network import Network, Options, Request, Result, Rows, total
@@ -124,3 +125,15 @@ class Composed(Backward):
     def composite(self) -> Composite:
         """The rows that were given."""
         return self.rows
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Of a registered name, the name: rows hold functions, which `pickle` may not take along."""
+        registered = METHODS.get(self.name)
+        known = isinstance(registered, Composed) and registered.rows is self.rows
+        return (_registered, (self.name,)) if known else super().__reduce_ex__(protocol)
+
+
+def _registered(name: str) -> Method:
+    if name not in METHODS:
+        raise UnknownNameError(f"This process knows no method {name!r}. Call register_method here, too.")
+    return METHODS[name]

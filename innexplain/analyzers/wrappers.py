@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from innexplain.analyzers.base import Analyzer
-from innexplain.analyzers.method import method_of
+from innexplain.analyzers.choosing import method_of
 
 
 class _Around(Analyzer):
@@ -14,7 +15,7 @@ class _Around(Analyzer):
     def _around(self, given: Any, name: str, settings: dict[str, Any]) -> None:
         """Take a model, which means the gradient of it, or an analyzer."""
         inner = given if isinstance(given, Analyzer) else Analyzer(given, method_of("gradient"))
-        method = method_of(name, analyzer=inner, **settings)
+        method = replace(method_of(name), **{"analyzer": inner, **settings})
         self._bind(inner.model, method, inner.options, inner.network)
 
 

@@ -8,11 +8,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from innexplain.analyzers import Analyzer, analyzer_names
+from innexplain.analyzers import Analyzer, Method
+from innexplain.analyzers.choosing import method_of
 from innexplain.analyzers.method import METHODS, names_where
-from innexplain.analyzers.other_names import meant
 from innexplain.comparison.evaluations import KINDS
 from innexplain.comparison.evaluator import Evaluator
+from innexplain.composites import Composite
 from innexplain.errors import ArgumentError, InputError, UnknownNameError, nearest
 from innexplain.evaluators.arrays import spatial_maps
 
@@ -22,6 +23,8 @@ DEFAULT_EVALUATORS = ("region_perturbation", "complexity", "completeness")
 
 _RESERVED = ("analyzer", "seconds", "refusal")  # columns that every table has
 _WANTED = "a list of names and analyzers, or a dict from labels to names, analyzers or arrays of maps"
+#: An analyzer, and what one is made of.
+_ANALYZERS = (Analyzer, str, Method, Composite)
 
 
 def make_evaluators(
@@ -61,59 +64,55 @@ def _evaluator(item: Any) -> Evaluator:
 
 
 def name_methods(analyzers: Any) -> dict[str, Any]:
-    """Labels, and what makes the maps of each: a name, an analyzer or an array.
+    """Labels, and what makes the maps of each: a method, an analyzer or an array.
 
     Raises:
         UnknownNameError: no analyzer has such a name.
         ArgumentError: there is none, or one is named twice or of another type.
     """
     analyzers = DEFAULT_ANALYZERS if analyzers is None else analyzers
-    if isinstance(analyzers, (str, Analyzer)):
+    if isinstance(analyzers, _ANALYZERS):
         analyzers = [analyzers]
     if isinstance(analyzers, Mapping):
-        found = {label: _method(label, method) for label, method in analyzers.items()}
+        found = {label: _labelled(label, given) for label, given in analyzers.items()}
     elif isinstance(analyzers, (list, tuple)):
         found = {}
-        for method in analyzers:
-            found[_label(method, found)] = method
+        for given in analyzers:
+            method = _method(given)
+            if isinstance(given, str) and method in found.values():
+                raise ArgumentError(f"The analyzer {given!r} is named twice.")
+            found[_label(method.name, found)] = method
     else:
         raise ArgumentError(f"analyzers must be {_WANTED}. Received: {type(analyzers).__name__}")
     if not found:
         raise ArgumentError(f"analyzers must be {_WANTED}, at least one. Received: none")
-    for method in found.values():
-        if isinstance(method, str) and method not in analyzer_names():
-            raise UnknownNameError(
-                f"There is no analyzer {method!r}.{meant(method, analyzer_names())} "
-                f"Expected one of: {', '.join(analyzer_names())}."
-            )
     return found
 
 
-def _method(label: Any, method: Any) -> Any:
+def _labelled(label: Any, given: Any) -> Any:
     """A value of the dict; arrays of other packages (tensors on the CPU) become arrays of NumPy."""
-    if isinstance(label, str) and isinstance(method, (str, Analyzer)):
-        return method
-    if not isinstance(label, str) or not hasattr(method, "__array__"):
+    if isinstance(label, str) and isinstance(given, _ANALYZERS):
+        return _method(given)
+    if not isinstance(label, str) or not hasattr(given, "__array__"):
         raise ArgumentError(
-            f"analyzers must be {_WANTED}. Received: {label!r}: {type(method).__name__}. Of maps that were "
+            f"analyzers must be {_WANTED}. Received: {label!r}: {type(given).__name__}. Of maps that were "
             "computed elsewhere give the array itself."
         )
-    return np.asarray(method)
+    return np.asarray(given)
 
 
-def _label(method: Any, taken: dict[str, Any]) -> str:
-    """The name of an analyzer, numbered where it is taken: two of a name may differ in their settings."""
-    if not isinstance(method, (str, Analyzer)):
+def _method(given: Any) -> Any:
+    """An analyzer as it is, else the method that it is to be made of."""
+    if not isinstance(given, _ANALYZERS):
         raise ArgumentError(
-            f"analyzers must be {_WANTED}. Received in a list: {type(method).__name__}. Arrays need a label: "
+            f"analyzers must be {_WANTED}. Received in a list: {type(given).__name__}. Arrays need a label: "
             "give a dict."
         )
-    if isinstance(method, str):
-        if method in taken.values():
-            raise ArgumentError(f"The analyzer {method!r} is named twice.")
-        name = method
-    else:
-        name = method.name
+    return given if isinstance(given, Analyzer) else method_of(given)
+
+
+def _label(name: str, taken: dict[str, Any]) -> str:
+    """The name of an analyzer, numbered where it is taken: two of a name may differ in their settings."""
     label, number = name, 2
     while label in taken:
         label, number = f"{name} ({number})", number + 1

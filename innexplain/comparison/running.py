@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from innexplain.analyzers import create_analyzer
+from innexplain.analyzers import Method, create_analyzer
 from innexplain.analyzers.meanings import map_meaning
 from innexplain.analyzers.saving import settings_digest
 from innexplain.arguments import check_count, check_seed
@@ -53,7 +53,8 @@ def compare(
             from inputs to outputs (n, classes).
         x: inputs (n, ...).
         analyzers: a list of names and analyzers, or a dict from labels to names, analyzers, or arrays of
-            maps that were computed elsewhere, with the channel axis of x or without.  An analyzer made with
+            maps that were computed elsewhere, with the channel axis of x or without.  A `Composite` or a
+            `Method` may stand in place of a name.  An analyzer made with
             `neuron_selection_mode="index"` is told the class; others explain what they were made for.
             Default: nine common names.
         evaluators: a list of names or of objects of `innexplain.comparison`: "region_perturbation",
@@ -141,14 +142,14 @@ class _Runner:
         return Entry(label, subject.maps, seconds, findings, meaning=meaning)
 
     def _explained(self, label: str, method: Any) -> tuple[Subject, float]:
-        """The maps; they are made anew where a function is among an analyzer's settings."""
+        """The maps; they are made anew where a function is among an analyzer's settings, as in rows."""
         if isinstance(method, np.ndarray):
             return replace(self.base, maps=method), float("nan")
-        named = isinstance(method, str)
-        index = {"neuron_selection_mode": "index"}
-        analyzer = create_analyzer(method, self.base.model, **index) if named else method
+        analyzer = method
+        if isinstance(method, Method):
+            analyzer = create_analyzer(method, self.base.model, neuron_selection_mode="index")
         subject = replace(self.base, analyzer=analyzer)
-        settings = method if named else settings_digest(analyzer)
+        settings = settings_digest(analyzer)
         parts = Parts() if settings is None else self.parts
         key = digest(self.model_key, subject.x, subject.target, settings)
         found = parts.get(f"{file_name(label)}.maps", key, lambda: self._explain(label, subject))

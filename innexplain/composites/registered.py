@@ -19,9 +19,10 @@ class Registered:
 REGISTERED: dict[type, Registered] = {}
 
 
-def registered_rules() -> list[Rule]:
-    """The rules that are registered as objects."""
-    return [found.rule for found in REGISTERED.values() if isinstance(found.rule, Rule)]
+def registered_classes() -> list[type]:
+    """The classes of layers and of rules that are registered."""
+    rules = [type(found.rule) for found in REGISTERED.values() if isinstance(found.rule, Rule)]
+    return [*REGISTERED, *rules]
 
 
 def registered_rule(operation: Any) -> Registered | None:

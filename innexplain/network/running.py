@@ -48,7 +48,8 @@ class Runner:
                 block = [np.concatenate([a, np.repeat(a[-1:], size - n, axis=0)]) for a in block]
             with naming_failures(self.name, block):
                 answer = self.answer(key, function, block)
-            parts.append(tf.nest.map_structure(lambda t, n=n: t.numpy()[:n], answer))
+            kept = n if self.fixed else None  # no more is hidden: what gives too many rows is refused
+            parts.append(tf.nest.map_structure(lambda t, kept=kept: t.numpy()[:kept], answer))
         return parts[0] if len(parts) == 1 else joined(parts)
 
     def answer(self, key: Hashable, function: Callable[..., Any], arrays: Rows) -> Any:
