@@ -18,7 +18,7 @@ from innexplain.graph.classify import activation_kind
 from innexplain.graph.facts import annotate
 from innexplain.graph.folding import fold
 from innexplain.graph.head import find_head, mark_head, strip_head
-from innexplain.graph.kinds import KERNEL, OPAQUE
+from innexplain.graph.kinds import KERNEL, NOTHING, OPAQUE
 from innexplain.graph.lift import lift_integers
 from innexplain.graph.linear import linear_parts
 from innexplain.graph.run import run_activation, run_linear
@@ -144,7 +144,7 @@ def _parts(step: Step, fresh: Iterator[int]) -> list[Step]:
         return [replace(step, traits=replace(step.traits, meaning=OPAQUE))]
     activation = getattr(layer, "activation", None)
     traits = activation_kind(activation)
-    last = len(linear) - 1 if traits.idle else None
+    last = len(linear) - 1 if traits == NOTHING else None
     slot, steps = step.inputs[0], []
     for i, part in enumerate(linear):
         output = step.outputs[0] if i == last else next(fresh)

@@ -98,7 +98,7 @@ _SOFTMAX = Kind(ACTIVATION, head="softmax", bounded=True, never_negative=True)
 _FACTOR = Kind(SCALE, zero_at_zero=True, elementwise=True)
 
 #: An activation that does nothing, and a softmax that was taken off.
-NOTHING = Kind(ROUTE, keeps_sign=True, keeps_order=True, idle=True)
+NOTHING = Kind(ROUTE, keeps_sign=True, keeps_order=True)
 
 LAYERS = _by_name(
     (Kind(KERNEL, linear="dense", dense=True), "Dense"),
@@ -119,10 +119,10 @@ LAYERS = _by_name(
     (Kind(WINNER, keeps_sign=True), "Maximum Minimum MaxPooling*D GlobalMaxPooling*D AdaptiveMaxPooling*D"),
     (Kind(ROUTE, keeps_sign=True), """Concatenate RepeatVector Masking CenterCrop Resizing MaxNumBoundingBoxes
         MixUp CutMix RandAugment AugMix Pipeline StochasticDepth Cropping*D UpSampling*D"""),
-    (Kind(ROUTE, keeps_sign=True, keeps_order=True), "InputLayer"),
+    (NOTHING, "InputLayer"),
     (Kind(ROUTE, keeps_sign=True, keeps_order=True, reshapes=True), "Reshape Flatten"),
     (Kind(ROUTE, keeps_sign=True, keeps_order=True, axes=lambda layer: (0, *layer.dims)), "Permute"),
-    (NOTHING, "Identity Dropout ActivityRegularization"),
+    (Kind(ROUTE, keeps_sign=True, keeps_order=True, idle=True), "Identity Dropout ActivityRegularization"),
     (Kind(ROUTE, keeps_sign=True, idle=True), "AlphaDropout GaussianDropout GaussianNoise SpatialDropout*D"),
     (Kind(ROUTE, keeps_sign=True, pads=True), "ZeroPadding*D"),
     (Kind(ROUTE), """RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop
