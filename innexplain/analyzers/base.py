@@ -12,7 +12,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from innexplain.analyzers.method import Method, check_needs, names_where, same_setting
+from innexplain.analyzers.method import Method, check_needs, listed_settings, names_where, same_setting
+from innexplain.analyzers.portable import graph_of, settings_apart, settings_together
+from innexplain.analyzers.saving import save_analyzer, settings_digest
 from innexplain.arguments import check_count
 from innexplain.composites import Assignment
 from innexplain.errors import ArgumentError, InnexplainWarning, InputError
@@ -47,7 +49,7 @@ class Analyzer:
         self.network = method.network(model, options) if network is None else network
 
     def __repr__(self) -> str:
-        settings = _listed({**self.method.changed(), **_changed(self.options)})
+        settings = listed_settings({**self.method.changed(), **_changed(self.options)})
         return f"<innexplain analyzer {self.name!r} for model {self.network.name!r}{settings}>"
 
     @property
@@ -96,14 +98,17 @@ class Analyzer:
             ArgumentError: a setting is a function, which no file can hold; it is named.
             OutputPathError: the folder cannot be written, or holds other files.
         """
-        from innexplain.analyzers.saving import save_analyzer
+        return save_analyzer(self.method, self.network, self.options, folder, include_model)
 
-        return save_analyzer(self, folder, include_model)
+    @property
+    def settings_digest(self) -> str | None:
+        """A digest of all that it was made with but for its model; `None` if a function is part of it."""
+        return settings_digest(self.method, self.network, self.options)
 
     def __reduce__(self) -> Any:
-        from innexplain.analyzers.saving import reduced
-
-        return reduced(self)
+        """How `pickle` and `copy.deepcopy` make another one: from a model and settings, anew."""
+        settings = settings_apart(self.method, self.options, self.network.traced)
+        return _made_anew, (type(self), self.model, *settings)
 
     def analyze(
         self,
@@ -242,6 +247,12 @@ class Analyzer:
                 )
 
 
+def _made_anew(kind: type[Analyzer], model: Any, method: Method, options: dict[str, Any]) -> Analyzer:
+    analyzer = kind.__new__(kind)
+    analyzer._bind(model, *settings_together(method, options, graph_of(model)))
+    return analyzer
+
+
 def _wrong_length(selection: Any, samples: str) -> None:
     raise ArgumentError(
         f"neuron_selection must have one entry per sample of the dataset, {samples}. "
@@ -252,20 +263,6 @@ def _wrong_length(selection: Any, samples: str) -> None:
 def _changed(options: Options) -> dict[str, Any]:
     usual = Options()
     return {k: v for k, v in vars(options).items() if not same_setting(v, getattr(usual, k))}
-
-
-def _short(value: Any) -> str:
-    """A setting in a line."""
-    if isinstance(value, np.ndarray):
-        return f"<array {value.shape} {value.dtype}>"
-    if isinstance(value, Method):
-        return f"<{value.name}{_listed(value.changed())}>"
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 60 else f"<{type(value).__name__}>"
-
-
-def _listed(settings: dict[str, Any]) -> str:
-    return "".join(f", {name}={_short(value)}" for name, value in settings.items())
 
 
 def _info(result: Result) -> dict[str, Any]:

@@ -122,6 +122,21 @@ def same_setting(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
+def _short(value: Any) -> str:
+    """A setting in a line."""
+    if isinstance(value, np.ndarray):
+        return f"<array {value.shape} {value.dtype}>"
+    if isinstance(value, Method):
+        return f"<{value.name}{listed_settings(value.changed())}>"
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"<{type(value).__name__}>"
+
+
+def listed_settings(settings: dict[str, Any]) -> str:
+    """Settings as they stand in a `repr`."""
+    return "".join(f", {name}={_short(value)}" for name, value in settings.items())
+
+
 def names_where(condition: Callable[[Method], bool]) -> tuple[str, ...]:
     """The names of the methods of which something is true, in the order of the table."""
     return tuple(name for name, method in METHODS.items() if condition(method))

@@ -10,7 +10,10 @@ import keras
 
 from innexplain.analyzers.method import Method
 from innexplain.errors import ArgumentError
+from innexplain.graph.functions import function_graph
 from innexplain.graph.step import Graph
+from innexplain.graph.trace import trace
+from innexplain.network import Options
 from innexplain.patterns import Patterns
 from innexplain.patterns.patterns import owners_of
 
@@ -70,3 +73,19 @@ def _mapped(value: Any, leaf: Callable[[Any], Any]) -> Any:
     if type(value) in (list, tuple):
         return type(value)(_mapped(v, leaf) for v in value)
     return leaf(value)
+
+
+def settings_apart(method: Method, options: Options, graph: Graph) -> tuple[Method, dict[str, Any]]:
+    """The settings of an analyzer apart from its model."""
+    given = {name: value for name, value in vars(options).items() if name != "check_only"}
+    return apart(method, graph), apart(given, graph)
+
+
+def settings_together(method: Method, options: dict[str, Any], graph: Graph) -> tuple[Method, Options]:
+    """The settings of an analyzer of a model, from what `settings_apart` gives."""
+    return together(method, graph), Options(**together(options, graph))
+
+
+def graph_of(model: Any) -> Graph:
+    """A model's graph as traced; of a function, that of its call."""
+    return trace(model) if isinstance(model, keras.Model) else function_graph(model)

@@ -14,7 +14,6 @@ import numpy as np
 
 from innexplain.analyzers import Method, create_analyzer
 from innexplain.analyzers.meanings import map_meaning
-from innexplain.analyzers.saving import settings_digest
 from innexplain.arguments import check_count, check_seed
 from innexplain.comparison.choosing import check_methods, make_evaluators, name_methods
 from innexplain.comparison.evaluator import Evaluator, Findings, Subject, check_findings
@@ -149,7 +148,7 @@ class _Runner:
         if isinstance(method, Method):
             analyzer = create_analyzer(method, self.base.model, neuron_selection_mode="index")
         subject = replace(self.base, analyzer=analyzer)
-        settings = settings_digest(analyzer)
+        settings = analyzer.settings_digest
         parts = Parts() if settings is None else self.parts
         key = digest(self.model_key, subject.x, subject.target, settings)
         found = parts.get(f"{file_name(label)}.maps", key, lambda: self._explain(label, subject))
