@@ -52,7 +52,7 @@ def _save_model(model: keras.Model, path: Path) -> None:
         model.save(path)
     except (NotImplementedError, TypeError, ValueError) as error:
         raise ModelError(
-            f"Keras cannot save the model {model.name!r}: {error}. Leave include_model out, and give the "
+            f"Keras cannot save the model {model.name!r}: {_first_words(error)} Leave include_model out, and give the "
             "model to load_analyzer."
         ) from error
 
@@ -90,10 +90,13 @@ def load_analyzer(
     notes = read_json(path / _SETTINGS, _KIND)
     arrays = read_arrays(path / _ARRAYS, f"the arrays of {_KIND}")
     with _damage(path / _SETTINGS):
-        if model is None:
-            model = _saved_model(path, notes["model"], custom)
-        check_same(model, notes["model"], path)
-        graph = _graph(model)
+        about = dict(notes["model"])
+        layers = about["layers"] if about["layers"] is None else list(about["layers"])
+        about = {"name": about["name"], "type": about["type"], "layers": layers, "weights": about["weights"]}
+    model = _saved_model(path, about, custom) if model is None else model
+    check_same(model, about, path)
+    graph = _graph(model)
+    with _damage(path / _SETTINGS):
         reader = Reader(arrays, {**_classes(graph), **_methods(custom)})
         method = reader.value(notes["method"])
         options = {name: reader.value(value) for name, value in notes["options"].items()}
@@ -105,11 +108,11 @@ def load_analyzer(
 
 @contextmanager
 def _damage(path: Path) -> Iterator[None]:
-    """Tell of settings that no `Writer` wrote, whatever comes of reading them."""
+    """Tell of settings that no `Writer` wrote, or that need what is not here, whatever they end in."""
     try:
         yield
-    except (ModelError, UnreadableFileError):
-        raise
+    except UnreadableFileError as error:
+        raise UnreadableFileError(f"{path}: {error}") from error
     except (InnexplainError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
         raise UnreadableFileError(
             f"{path}: expected settings written by innexplain; it is damaged or something else ({error})."
@@ -183,3 +186,8 @@ def _saved_model(path: Path, notes: Mapping[str, Any], custom: Mapping[str, Any]
         raise UnreadableFileError(
             f"{path / _MODEL}: Keras cannot load the model: {error}. Load it yourself, and give it as model=."
         ) from error
+
+
+def _first_words(error: Exception) -> str:
+    """What Keras says at first; examples of code follow."""
+    return " ".join(str(error).strip().split("\n\n")[0].split())
