@@ -52,8 +52,8 @@ def _save_model(model: keras.Model, path: Path) -> None:
         model.save(path)
     except (NotImplementedError, TypeError, ValueError) as error:
         raise ModelError(
-            f"Keras cannot save the model {model.name!r}: {_first_words(error)} Leave include_model out, and give the "
-            "model to load_analyzer."
+            f"Keras cannot save the model {model.name!r}: {_first_words(error)} Leave include_model out, and "
+            "give the model to load_analyzer."
         ) from error
 
 
@@ -184,7 +184,8 @@ def _saved_model(path: Path, notes: Mapping[str, Any], custom: Mapping[str, Any]
         return keras.models.load_model(path / _MODEL, custom_objects=objects, compile=False, safe_mode=True)
     except (ValueError, TypeError, KeyError, OSError) as error:
         raise UnreadableFileError(
-            f"{path / _MODEL}: Keras cannot load the model: {error}. Load it yourself, and give it as model=."
+            f"{path / _MODEL}: Keras cannot load the model: {_first_words(error)} Load it yourself, and "
+            "give it as model=."
         ) from error
 
 
