@@ -17,7 +17,7 @@ from innexplain.analyzers.method import Method
 from innexplain.analyzers.plain import Reader
 from innexplain.analyzers.portable import graph_of, settings_apart, settings_together
 from innexplain.analyzers.registry import analyzer_of
-from innexplain.analyzers.saving import ARRAYS, KIND, MODEL, SETTINGS
+from innexplain.analyzers.saving import ARRAYS, KIND, MODEL, SETTINGS, first_words
 from innexplain.composites import Composite
 from innexplain.composites.registered import registered_classes
 from innexplain.errors import InnexplainError, ModelError, UnreadableFileError
@@ -60,10 +60,13 @@ def load_analyzer(
     notes = read_json(path / SETTINGS, KIND)
     arrays = read_arrays(path / ARRAYS, f"the arrays of {KIND}")
     with _damage(path / SETTINGS):
-        if model is None:
-            model = _saved_model(path, notes["model"], custom)
-        check_same(model, notes["model"], path)
-        graph = graph_of(model)
+        about = dict(notes["model"])
+        layers = about["layers"] if about["layers"] is None else list(about["layers"])
+        about = {"name": about["name"], "type": about["type"], "layers": layers, "weights": about["weights"]}
+    model = _saved_model(path, about, custom) if model is None else model
+    check_same(model, about, path)
+    graph = graph_of(model)
+    with _damage(path / SETTINGS):
         reader = Reader(arrays, {**_classes(graph), **_methods(custom)})
         method = reader.value(notes["method"])
         options = {name: reader.value(value) for name, value in notes["options"].items()}
@@ -78,11 +81,11 @@ def load_analyzer(
 
 @contextmanager
 def _damage(path: Path) -> Iterator[None]:
-    """Tell of settings that no `Writer` wrote, whatever comes of reading them."""
+    """Tell of settings that no `Writer` wrote, or that need what is not here, whatever they end in."""
     try:
         yield
-    except (ModelError, UnreadableFileError):
-        raise
+    except UnreadableFileError as error:
+        raise UnreadableFileError(f"{path}: {error}") from error
     except (InnexplainError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
         raise UnreadableFileError(
             f"{path}: expected settings written by innexplain; it is damaged or something else ({error})."
@@ -112,5 +115,6 @@ def _saved_model(path: Path, notes: Mapping[str, Any], custom: Mapping[str, Any]
         return keras.models.load_model(path / MODEL, custom_objects=objects, compile=False, safe_mode=True)
     except (ValueError, TypeError, KeyError, OSError) as error:
         raise UnreadableFileError(
-            f"{path / MODEL}: Keras cannot load the model: {error}. Load it yourself, and give it as model=."
+            f"{path / MODEL}: Keras cannot load the model: {first_words(error)} Load it yourself, and "
+            "give it as model=."
         ) from error

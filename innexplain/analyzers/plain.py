@@ -166,7 +166,7 @@ class Reader:
         method = next((m for m in named if isinstance(m, Method) and type(m).__name__ == kind), None)
         if method is None:
             raise UnreadableFileError(
-                f"It needs the method {name!r}, a {kind}, which is not known here. Call register_method, or "
+                f"it needs the method {name!r}, a {kind}, which is not known here. Call register_method, or "
                 f"give it as custom_objects={{{name!r}: ...}}."
             )
         settings = {field: self.value(v) for field, v in plain.items()}
@@ -186,6 +186,6 @@ class Reader:
         if isinstance(found, type) and fits(found, *base):
             return found
         raise UnreadableFileError(
-            f"It needs the class {name!r}, which is not known here.{nearest(name, known)} Give it as "
+            f"it needs the class {name!r}, which is not known here.{nearest(name, known)} Give it as "
             f"custom_objects={{{name!r}: {name}}}."
         )

@@ -45,9 +45,14 @@ def _save_model(model: keras.Model, path: Path) -> None:
         model.save(path)
     except (NotImplementedError, TypeError, ValueError) as error:
         raise ModelError(
-            f"Keras cannot save the model {model.name!r}: {error}. Leave include_model out, and give the "
-            "model to load_analyzer."
+            f"Keras cannot save the model {model.name!r}: {first_words(error)} Leave include_model out, and "
+            "give the model to load_analyzer."
         ) from error
+
+
+def first_words(error: Exception) -> str:
+    """What Keras says at first; examples of code follow."""
+    return " ".join(str(error).strip().split("\n\n")[0].split())
 
 
 def settings_digest(method: Method, network: Network, options: Any) -> str | None:
