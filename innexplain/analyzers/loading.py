@@ -70,9 +70,8 @@ def load_analyzer(
         reader = Reader(arrays, {**_classes(graph), **_methods(custom)})
         method = reader.value(notes["method"])
         options = {name: reader.value(value) for name, value in notes["options"].items()}
-        known = isinstance(method, Method) and set(options) == set(
-            settings_apart(method, Options(), graph)[1]
-        )
+        usual = settings_apart(method, Options(), graph)[1]
+        known = isinstance(method, Method) and options.keys() == usual.keys()
         if not known or not isinstance(options["neuron_selection_mode"], str):
             raise ValueError("these are no settings of an analyzer")
     method, given = settings_together(method, options, graph)
