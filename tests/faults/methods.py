@@ -138,7 +138,7 @@ METHODS = (
         "relevance-rounded-to-half-precision",
         "backward/layer.py",
         "ops.cast(r, accumulation_dtype(values[slot].dtype))",
-        "ops.cast(r, values[slot].dtype)",
+        "ops.cast(ops.cast(r, values[slot].dtype), accumulation_dtype(values[slot].dtype))",
     ),
     Fault(
         "last-classes-of-a-sweep-in-place-of-the-first",
