@@ -18,23 +18,19 @@ from keras import layers as L
 
 import innexplain
 from innexplain.errors import ArgumentError, GraphError, InputError, ModelError, UnsupportedLayerError
-from tests.eagerly import eagerly
 
 from . import (
     CALLS_ONLY,
     NAMES,
     OF_CLASSES,
     SEEDED,
-    SPATIAL,
     assert_alike,
     assert_different,
     create,
     over,
     rows_of_calls,
-    shared,
-    traces,
 )
-from .networks import CLASSES, IMAGES, A, B, N, images, inlined_tables, tables
+from .networks import CLASSES, A, B, N, inlined_tables, tables
 from .snapshots import global_snapshot, snapshot
 
 X = [A, B]
@@ -266,41 +262,3 @@ def test_everything_at_once(name):
     assert global_snapshot() == shared_before
     for now, then in zip(model.predict_on_batch(X), predicted, strict=True):
         np.testing.assert_array_equal(now, then)
-
-
-@contextlib.contextmanager
-def other_weights(model):
-    """Inside, every weight of a model is another."""
-    weights = model.get_weights()
-    model.set_weights([w * 0.8 + 0.05 for w in weights])
-    try:
-        yield
-    finally:
-        model.set_weights(weights)
-
-
-@pytest.mark.compiled
-@over(*NAMES)
-def test_compiled_once_a_name_answers_as_it_does_eagerly(name):
-    """As users have it: one trace for every class and number of rows, and weights are read when it runs."""
-    before, shared_before = snapshot(images()), global_snapshot()
-    analyzer = shared(name, images, neuron_selection_mode="index")
-
-    def answers():
-        with eagerly():
-            expected = analyzer.analyze(IMAGES, CLASSES)
-        assert_alike(analyzer.analyze(IMAGES, CLASSES), expected)
-        return expected
-
-    maps = answers()
-    assert maps.shape == (IMAGES.shape[:-1] if name in SPATIAL else IMAGES.shape)
-    compiled = traces(analyzer)
-    assert_alike(analyzer.analyze(IMAGES[ORDER], CLASSES[ORDER], batch_size=3), maps[ORDER])
-    assert_alike(analyzer.analyze(IMAGES[:1], int(CLASSES[0])), maps[:1])
-    with other_weights(images()):
-        after = answers()
-    if name not in ("input", "random"):
-        assert_different(after, maps)
-    assert traces(analyzer) == compiled > 0
-    assert snapshot(images()) == before
-    assert global_snapshot() == shared_before
