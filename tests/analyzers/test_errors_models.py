@@ -16,7 +16,7 @@ from innexplain.errors import (
 )
 from tests.zoo.models import MODELS
 
-from . import each_analyzer
+from . import over
 from .test_errors import MODEL, create, refused
 
 
@@ -50,7 +50,7 @@ def test_no_model(model):
 @pytest.mark.parametrize(
     "model", [keras.Sequential([L.Dense(2)], name="called"), Called()], ids=["sequential", "own"]
 )
-@each_analyzer
+@over("input", "gradient", "lrp.epsilon", "clear")
 def test_model_that_was_never_built(name, model):
     words = r"'called' was never built: .*Give it a keras.Input, call model.build\(input_shape\), or call it"
     refused(ModelError, words, create, name, model=model)
