@@ -297,7 +297,7 @@ def test_explanations_start_at_hidden_units_and_feature_maps():
     model, x = _sequential(), inputs()
     unit = innexplain.create_analyzer("lrp.z_IB", model, output="hidden")
     relevance, info = unit.analyze(x, return_info=True)
-    hidden = ops.convert_to_numpy(keras.Model(model.inputs, model.get_layer("hidden").output)(x))
+    hidden = ops.convert_to_numpy(keras.Model(model.inputs[0], model.get_layer("hidden").output)(x))
     np.testing.assert_allclose(info["score"], hidden.max(1), rtol=1e-4, atol=1e-6)
     np.testing.assert_array_equal(info["neuron"], hidden.argmax(1))
     np.testing.assert_allclose(info["sum"], info["score"], rtol=1e-3, atol=1e-4)

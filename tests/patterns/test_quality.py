@@ -13,6 +13,7 @@ from innexplain.errors import ArgumentError, InnexplainWarning, InputError
 from innexplain.patterns import (
     ESTIMATORS,
     PatternComputer,
+    Patterns,
     S_a,
     S_a_two_component,
     S_w,
@@ -20,6 +21,7 @@ from innexplain.patterns import (
     Weights,
     quality,
 )
+from tests.eagerly import compiled
 from tests.patterns.test_layers import ALL, images
 from tests.zoo import randomise
 
@@ -140,7 +142,8 @@ def deep():
     ]
     model = randomise(keras.Sequential(stack), 3)
     x = images(8, 8, 2, n=300)
-    return model, x, PatternComputer(model, ALL).fit(x[:150], progress=False)
+    with compiled():  # one operation after the other, XLA compiles grouped convolutions at each call
+        return model, x, PatternComputer(model, ALL).fit(x[:150], progress=False, batch_size=50)
 
 
 def test_layers_and_neurons(deep):
@@ -172,7 +175,8 @@ def test_seed_and_form_of_data(deep):
 
 def test_errors(deep):
     model, x, patterns = deep
-    linear = PatternComputer(model, "linear").fit(x, progress=False)
+    arrays = {key: {"linear": own["linear"]} for key, own in patterns.arrays.items()}
+    linear = Patterns(arrays, patterns.silent, patterns.prints)
     with pytest.raises(ArgumentError, match=r"'S_a\+-' needs patterns of the type 'relu'"):
         quality(model, x, linear)
     with pytest.raises(InputError, match="empty"):
