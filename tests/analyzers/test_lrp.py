@@ -79,17 +79,8 @@ def test_conservation_without_biases(name, seed):
     assert np.isfinite(relevance).all() and relevance.any()
 
 
-@pytest.mark.parametrize(
-    ("name", "seed"),
-    [
-        ("lrp.z_plus", 0),
-        ("lrp.alpha_2_beta_1", 1),
-        ("lrp.sequential_preset_a", 2),
-        ("lrp.gamma", 0),
-        ("lrp.gamma", 1),
-        ("lrp.alpha_2_beta_1", 2),
-    ],
-)
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name", ["lrp.z_plus", "lrp.alpha_2_beta_1", "lrp.sequential_preset_a", "lrp.gamma"])
 def test_what_biases_absorb_accounts_for_the_gap(name, seed):
     relevance, score, absorbed = explain(name, random_graph(seed, bias=True), inputs(seed))
     total = relevance.sum(axis=(1, 2, 3))
@@ -106,7 +97,8 @@ def test_methods_that_ignore_biases_conserve_with_them(name):
     assert (np.abs(relevance.sum(axis=(1, 2, 3)) + absorbed - promised) <= slack).all()
 
 
-@pytest.mark.parametrize(("seed", "bias"), [(0, False), (1, True), (2, True)])
+@pytest.mark.parametrize("bias", [False, True], ids=["no_bias", "bias"])
+@pytest.mark.parametrize("seed", range(3))
 def test_z_is_input_times_gradient(seed, bias):
     """On ReLU networks, with biases as well: they take their share of every denominator."""
     model, x = random_graph(seed, bias), inputs(seed)

@@ -42,7 +42,7 @@ def _convolutions() -> list:
             {"dilation_rate": (3, 3, 2)[rank - 1], "use_bias": False},
             {"dilation_rate": 2, "padding": "same"},
             {"dilation_rate": 2, "padding": "same", "data_format": FIRST},
-            {"strides": 2, "padding": "same", "data_format": FIRST, "activation": "tanh"},
+            *([{"strides": 2, "padding": "same", "data_format": FIRST, "activation": "tanh"}] * (rank < 3)),
         )
     causal = [{}, {"strides": 2, "use_bias": False}, {"dilation_rate": 3}, {"data_format": FIRST}]
     uneven = {"kernel_size": (3, 2), "strides": (2, 1), "padding": "same"}

@@ -8,6 +8,6 @@ import pytest
 
 
 def slow_but(quick: Iterable, *choices: Iterable) -> list[Any]:
-    """All combinations of choices, of which all but few are slow."""
-    rows = itertools.product(*choices)
-    return [pytest.param(*row, marks=() if row in quick else pytest.mark.slow) for row in rows]
+    """All combinations of choices, of which all but few are slow, and fitted as users have it."""
+    broad = (pytest.mark.slow, pytest.mark.compiled)
+    return [pytest.param(*row, marks=() if row in quick else broad) for row in itertools.product(*choices)]

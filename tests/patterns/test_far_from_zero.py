@@ -171,9 +171,7 @@ def test_einsum_of_places():
     check(PatternComputer(model, ALL).fit(x, progress=False, batch_size=7), layer, neurons, outputs)
 
 
-@pytest.mark.parametrize(
-    "far", [pytest.param(far, marks=() if far == FAR[1] else pytest.mark.slow) for far in FAR]
-)
+@pytest.mark.parametrize("far", slow_but([(FAR[1],)], FAR))
 def test_einsum_that_sums_places(far):
     """What a weight sees is the sum over them."""
     x = far_off((5, 4), *far, n=60)

@@ -85,7 +85,8 @@ LAYERS = {
 
 
 # Each kind of kernel once, with all that may differ: strides, padding, who sees what.
-KINDS = ("dense", "einsum_dense", "conv2d_same_stride", "conv1d_causal", "conv2d_transpose", "depthwise2d")
+QUICK = ("dense", "einsum_dense", "conv2d_same_stride", "conv1d_causal", "conv2d_transpose", "depthwise2d")
+KINDS = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in LAYERS]
 # Grouped convolutions are compiled by XLA at each call on a CPU, which takes seconds.
 FEW = ("epsilon", "alpha_2_beta_1", "flat")
 
