@@ -21,7 +21,6 @@ from innexplain.comparison import (
 )
 from innexplain.errors import ArgumentError, InputError, ModelError, UnknownNameError
 from tests.comparison.cases import SHAPE, Linear, inputs, network, noise
-from tests.eagerly import eagerly
 
 X = inputs()
 MAPS = {"a": noise(X)}
@@ -114,10 +113,9 @@ def test_analyzers_of_another_model_or_class() -> None:
     with pytest.raises(ArgumentError, match="'mine' explains the predicted class"):
         compare(model, X, {"mine": analyzer}, [Complexity()], target=(predicted + 1) % 3)
     told = innexplain.create_analyzer("gradient", model, neuron_selection_mode="index")
-    with eagerly():
-        same = compare(model, X, {"mine": analyzer}, [Complexity()], target=predicted)
-        turned = compare(model, X, {"mine": told}, [Complexity()], target=(predicted + 1) % 3)
-        np.testing.assert_array_equal(turned.maps["mine"], told.analyze(X, (predicted + 1) % 3))
+    same = compare(model, X, {"mine": analyzer}, [Complexity()], target=predicted)
+    turned = compare(model, X, {"mine": told}, [Complexity()], target=(predicted + 1) % 3)
+    np.testing.assert_array_equal(turned.maps["mine"], told.analyze(X, (predicted + 1) % 3))
     assert not np.allclose(turned.maps["mine"], same.maps["mine"])
 
 

@@ -14,7 +14,6 @@ from innexplain.comparison import Comparison, Complexity, Evaluator, RegionPertu
 from innexplain.errors import ArgumentError, InputError, OutputPathError, UnknownNameError
 from tests.comparison.cases import FAST, Linear, inputs, network, noise
 from tests.comparison.test_choosing import Share
-from tests.eagerly import eagerly
 from tests.pages import Page
 
 X = inputs()
@@ -26,9 +25,8 @@ def found() -> Comparison:
     """A method that is refused, one with a name full of HTML, and labels."""
     inside = keras.Sequential([keras.Input((7, 5, 2)), keras.layers.Activation("gelu", name="not>straight")])
     model = keras.Sequential([keras.Input((7, 5, 2)), inside, network()])
-    with eagerly():
-        methods = {"gradient": "gradient", HOSTILE: noise(X), "deconvnet": "deconvnet"}
-        return compare(model, X, methods, [FAST, Complexity(), Share()], [0, 1, 2], seed=4)
+    methods = {"gradient": "gradient", HOSTILE: noise(X), "deconvnet": "deconvnet"}
+    return compare(model, X, methods, [FAST, Complexity(), Share()], [0, 1, 2], seed=4)
 
 
 @pytest.fixture(scope="module")
@@ -201,17 +199,16 @@ def test_a_column_that_nobody_has_numbers_for_is_empty_and_no_error() -> None:
 def test_the_grid_of_maps_says_what_colours_mean(tmp_path: Path) -> None:
     """Sensitivity has no for and against, whatever it is called; noise that was given counts as relevance."""
     model = network()
-    with eagerly():
-        mine = create_analyzer("sensitivity", model, norm=1)
-        smooth = create_analyzer("smoothgrad", model, analyzer=mine, augment_by_n=2)
-        methods = {
-            "norm": mine,
-            "smooth": smooth,
-            "gradient": "gradient",
-            "noise": noise(X),
-            "image": "input",
-        }
-        figure = compare(model, X, methods, [Complexity()]).plot_maps()
+    mine = create_analyzer("sensitivity", model, norm=1)
+    smooth = create_analyzer("smoothgrad", model, analyzer=mine, augment_by_n=2)
+    methods = {
+        "norm": mine,
+        "smooth": smooth,
+        "gradient": "gradient",
+        "noise": noise(X),
+        "image": "input",
+    }
+    figure = compare(model, X, methods, [Complexity()]).plot_maps()
     bars = [axes for axes in figure.axes if axes.get_xticklabels()]
     words = [axes.get_xticklabels()[-1].get_text() for axes in bars]
     assert words == ["for the explained class", "highest strength", "signal above zero"]

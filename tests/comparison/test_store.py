@@ -11,7 +11,6 @@ from innexplain.comparison import evaluations as kinds
 from innexplain.comparison.store import Store, file_name, fingerprint
 from innexplain.errors import OutputPathError
 from tests.comparison.cases import FAST, Linear, counted, inputs, network, noise
-from tests.eagerly import eagerly
 
 X = inputs()
 
@@ -28,8 +27,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list:
 
 def _run(folder: Path | None, model=None, x: np.ndarray = X, **changed: object):
     call = {"analyzers": ["gradient", "random"], "evaluators": [FAST, Complexity()], **changed}
-    with eagerly():
-        return compare(network() if model is None else model, x, folder=folder, **call)
+    return compare(network() if model is None else model, x, folder=folder, **call)
 
 
 def _same(a, b) -> bool:
