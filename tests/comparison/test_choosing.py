@@ -108,7 +108,7 @@ def test_analyzers_of_another_model_or_class() -> None:
     model, other = network(), network(seed=1)
     with pytest.raises(ArgumentError, match="'gradient' was made for another model"):
         compare(model, X, [innexplain.create_analyzer("gradient", other)])
-    predicted = model.predict(X, verbose=0).argmax(axis=1)
+    predicted = np.asarray(model(X)).argmax(axis=1)
     analyzer = innexplain.create_analyzer("gradient", model)
     with pytest.raises(ArgumentError, match="'mine' explains the predicted class"):
         compare(model, X, {"mine": analyzer}, [Complexity()], target=(predicted + 1) % 3)

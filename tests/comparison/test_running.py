@@ -75,7 +75,7 @@ def test_every_number_is_that_of_the_evaluator(model, found, name: str) -> None:
 
 def test_the_class_matters_and_is_the_same_for_all(model, found) -> None:
     """Scores start at the output for the class asked for, which is not the predicted one everywhere."""
-    outputs = model.predict(inputs(), verbose=0)
+    outputs = np.asarray(model(inputs()))
     assert (outputs.argmax(axis=1) != TARGET).any()
     for scores in found.curves("scores").values():
         np.testing.assert_allclose(scores[:, 0], outputs[np.arange(3), TARGET], 1e-5)
@@ -204,7 +204,7 @@ def test_one_sigmoid_unit_has_two_classes() -> None:
     model = keras.Sequential([keras.Input((6, 6, 1)), keras.layers.Flatten(), unit])
     x = inputs(4, (6, 6, 1)) - 0.5
     found = compare(model, x, ["gradient"], [FAST], target=[0, 1, 0, 1], y=[0, 0, 1, 1])
-    p = model.predict(x, verbose=0)[:, 0]
+    p = np.asarray(model(x))[:, 0]
     np.testing.assert_allclose(
         found.curves("scores")["gradient"][:, 0], [1 - p[0], p[1], 1 - p[2], p[3]], 1e-5
     )
