@@ -19,6 +19,7 @@ from innexplain.comparison import (
     Subject,
     compare,
 )
+from innexplain.comparison.report import sections
 from innexplain.errors import ArgumentError, InputError, ModelError, UnknownNameError
 from tests.comparison.cases import SHAPE, Linear, inputs, network, noise
 
@@ -147,14 +148,14 @@ class Share(Evaluator):
         return Findings({"share": marked, "output": sure}, {"both": np.stack([marked, sure], axis=1)})
 
 
-def test_an_evaluator_of_ones_own(tmp_path) -> None:
+def test_an_evaluator_of_ones_own() -> None:
     model = Linear()
     found = compare(model, X, MAPS, [Share(0.5), "complexity"])
     np.testing.assert_array_equal(found.values("share")["a"], (MAPS["a"] > 0.5).mean(axis=(1, 2, 3)))
     np.testing.assert_allclose(found.values("output")["a"], model(X).max(axis=1))
     assert found.curves("both")["a"].shape == (3, 2)
     assert found.cells()[0][:3] == ["analyzer", "share v", "output"]
-    text = found.save(tmp_path).read_text("utf-8")
+    text = "\n".join(sections(found, {}))
     assert "Share: &lt;how&gt; much is marked." in text
     assert "Share(above=0.5)" in text
 
