@@ -34,19 +34,15 @@ def network(seed: int = 0) -> keras.Model:
             L.Dense(2, activation="softmax"),
         ]
     )
-    return compiled(model, "adam")
-
-
-def compiled(model: keras.Model, optimizer) -> keras.Model:
-    """Ready to be trained for a moment: XLA would take longer than that."""
-    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
 
 
 def plain() -> keras.Model:
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((8, 8, 1)), L.Flatten(), L.Dense(2, activation="softmax")])
-    return compiled(model, keras.optimizers.Adam(0.02))
+    model.compile(keras.optimizers.Adam(0.02), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
 
 
 def fit(model: keras.Model, *callbacks: keras.callbacks.Callback, epochs: int = 3) -> keras.callbacks.History:
@@ -136,7 +132,7 @@ def test_everything_is_made_once_a_model_also_where_training_builds_it(monkeypat
     assert made[0].core.backward.traces == 1
     keras.utils.set_random_seed(0)
     other = keras.Sequential([L.Flatten(), L.Dense(2, activation="softmax")])
-    other.compile("sgd", "sparse_categorical_crossentropy", jit_compile=False)
+    other.compile("sgd", "sparse_categorical_crossentropy")
     fit(other, quality, epochs=1)
     assert len(made) == 2 and made[1].model is other
     assert [record["epoch"] for record in quality.history] == [1]
