@@ -39,7 +39,11 @@ def test_input_that_a_subclassed_model_cannot_take():
     refused(InputError, "batch axis first. Received: a scalar", analyze, 1.0)
 
 
-@pytest.mark.parametrize("model", [None, "net.keras", keras.Model, L.Dense(2), [MODEL], lambda x: x], ids=str)
+@pytest.mark.parametrize(
+    "model",
+    [None, "net.keras", keras.Model, L.Dense(2), [MODEL], lambda x: x],
+    ids=["none", "name", "class", "layer", "list", "function"],
+)
 def test_no_model(model):
     words = r"Expected a keras.Model. Received: .*\(of type .*keras.models.load_model"
     refused(ModelError, words, create, model=model)
