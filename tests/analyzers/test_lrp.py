@@ -270,6 +270,7 @@ def test_local_response_normalization_passes_relevance_and_is_saved(tmp_path):
     assert analyzer.analyze(np.random.default_rng(0).normal(size=(1, 6, 6, 2))).any()
 
 
+@pytest.mark.compiled  # which layers are asked for must not be mixed up with what was compiled before
 def test_the_record_of_a_pass():
     model, x = _sequential(), inputs()
     analyzer = innexplain.create_analyzer("lrp.epsilon", model)

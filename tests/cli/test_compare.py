@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 import innexplain
+from innexplain import plots
 from innexplain.cli import compare as command
 from innexplain.comparison import RegionPerturbation, evaluations
 from tests.pages import Page
@@ -64,14 +65,13 @@ def test_the_numbers_are_those_of_compare(files: Path, pictures, tmp_path: Path,
 
 def test_the_page_and_the_pictures(files: Path, pictures, tmp_path: Path, innexplain_, monkeypatch) -> None:
     """Shown are the pictures as they are, not as the network takes them, under the names of classes."""
-    drawn: list = []
-    usual = innexplain.Comparison.save
+    drawn, usual = {}, plots.save_figure
 
-    def save(self, *arguments: object) -> Path:
-        drawn.append(self.plot_maps(8, *arguments[1:]))
-        return usual(self, *arguments)
+    def save_figure(figure, path: Path) -> Path:
+        drawn[path.name] = figure
+        return usual(figure, path)
 
-    monkeypatch.setattr(innexplain.Comparison, "save", save)
+    monkeypatch.setattr(plots, "save_figure", save_figure)
     code, _, err = innexplain_(
         "compare", files / "rgb.keras", *pictures, "--output", tmp_path, "--preprocess", "resnet50",
         "--analyzers", "gradient,random", "--class-names", files / "text.txt", *QUICK,
@@ -81,7 +81,7 @@ def test_the_page_and_the_pictures(files: Path, pictures, tmp_path: Path, innexp
     page.check()
     assert len(page.pictures) == 3
     assert {"gradient", "random"} <= set(page.cells)
-    axes = drawn[0].axes
+    axes = drawn["maps.png"].axes
     np.testing.assert_array_equal(axes[0].images[0].get_array(), _read(pictures)[0])
     assert axes[0].get_ylabel().split("\n")[0] in ("cat", "dog", "owl")
     with open(tmp_path / "table.csv", encoding="utf-8") as stream:

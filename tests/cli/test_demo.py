@@ -272,6 +272,7 @@ def test_interrupted_in_the_comparison(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 
 @pytest.mark.slow
+@pytest.mark.compiled
 def test_every_analyzer_explains_the_network(tmp_path: Path, innexplain_) -> None:
     code, out, err = innexplain_("demo", "--output", tmp_path)
     assert (code, err) == (0, "")
@@ -279,8 +280,9 @@ def test_every_analyzer_explains_the_network(tmp_path: Path, innexplain_) -> Non
     page = Page((tmp_path / "index.html").read_text("utf-8"))
     page.check()
     assert set(innexplain.analyzer_names()) <= set(page.cells)
-    assert {path.name for path in tmp_path.glob("digit-*")} == {f"digit-{i}.png" for i in range(1, 9)}
-    assert page.pictures[1][1].count(" taken for a ") == 4
+    wrong = page.pictures[1][1].count(" taken for a ")
+    assert 0 < wrong <= 4
+    assert len(list(tmp_path.glob("digit-*.png"))) == 4 + wrong
     numbers = json.loads((tmp_path / "comparison" / "numbers.json").read_text("utf-8"))
     gains = {row["analyzer"]: row["AOPC - random"] for row in numbers["analyzers"]}
     assert set(gains) == set(choosing.DEFAULT_ANALYZERS)

@@ -159,7 +159,9 @@ def networks_(request, monkeypatch, few_steps):
         monkeypatch.setattr(figures, "choose", functools.partial(figures.choose, count=2))
 
 
-def test_run_on_digits(digits, networks_, capsys):
+def test_run_on_digits(digits, networks_, capsys, monkeypatch):
+    measured, usual = [], table1.measure
+    monkeypatch.setattr(table1, "measure", lambda *given: measured.append(given[3]) or usual(*given))
     output = digits / "results" / "first"
     given = ["mnist", "--data", str(digits / "mnist.npz"), "--limit", "30"]
     assert (
@@ -189,6 +191,9 @@ def test_run_on_digits(digits, networks_, capsys):
     assert fourth[-1] == "Responses are rectified at every ReLU."
     assert (digits / "second" / "mnist-rectify-right.png").exists()
     assert not (digits / "second" / "clear_mnist.keras").exists()
+    first, loaded, shuffled, rectified = measured
+    np.testing.assert_allclose(loaded, first, rtol=1e-4, atol=1e-6 * np.abs(first).max())
+    assert all((other != loaded).mean() > 0.1 for other in (shuffled, rectified))
 
 
 def test_errors_are_a_line(digits, capsys):
