@@ -34,5 +34,20 @@ html_theme_options = {"description": _settings["metadata"]["description"]}
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the Args sections give shapes and units, which types cannot
 
-# The same flags as the suite's, in setup.cfg.
+# The same flags as the suite's, in setup.cfg, and the same warnings are errors.
 doctest_default_flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+doctest_global_setup = """
+import warnings
+warnings.simplefilter("error")
+warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy", DeprecationWarning)
+"""
+
+
+def _leave_docstrings_to_the_suite(app, what, name, obj, options, lines):
+    """Their snippets are executed there, as doctests of the modules; here, those of the pages."""
+    if app.builder.name == "doctest":
+        lines.clear()
+
+
+def setup(app):
+    app.connect("autodoc-process-docstring", _leave_docstrings_to_the_suite)

@@ -1,6 +1,7 @@
 """What every test relies on: the environment, and the networks and images beside the checkout."""
 
 import contextlib
+import gc
 import os
 
 # TensorFlow, Keras and matplotlib read these when they are imported, so they come first.
@@ -28,6 +29,11 @@ _EAGERLY = contextlib.ExitStack()
 def pytest_configure() -> None:
     """Compiling costs more than a test has to explain; fixtures of any scope and doctests meet this too."""
     _EAGERLY.enter_context(eagerly())
+
+
+def pytest_collection_finish() -> None:
+    """What is imported stays: the garbage collector need not look through TensorFlow again and again."""
+    gc.freeze()
 
 
 def pytest_unconfigure() -> None:

@@ -1,17 +1,20 @@
 """The architecture, as tests: floors, sizes, and what may stand where.
 
-Each check is a function from a source text to its complaints, so that checks are tested as well.
+Each check is a function from a source text to its complaints; `test_architecture_checks.py` tests the checks.
 """
 
 import ast
 import configparser
+import functools
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.imports import circle_complaints, imported, tree_of
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PACKAGE = CHECKOUT / "innexplain"
@@ -47,6 +50,7 @@ TENSORFLOW_IN = (
     "patterns/sums.py",
     "cli/",
 )
+IMPORTS_BY_NAME_IN = ("__init__.py",)  # no other check sees them
 
 MAX_LINES = 300
 CODE_FOLDERS = ("innexplain", "tests", "examples")
@@ -70,7 +74,7 @@ CODE_FILES = [_name(p) for f in CODE_FOLDERS for p in _files(f) if p.suffix == "
 TEXT_FILES = [
     _name(p)
     for p in [p for f in TEXT_FOLDERS for p in _files(f)] + sorted(CHECKOUT.glob("*"))
-    if p.is_file() and p.suffix.lower() not in NO_TEXT
+    if p.is_file() and p.suffix.lower() not in NO_TEXT and p.name != ".git"  # a file in worktrees
 ]
 
 
@@ -78,16 +82,6 @@ def _inside(name: str, places: tuple[str, ...]) -> bool:
     """Whether a file of the package is one of the files (`a.py`) or in a folder (`a/`) given."""
     own = name.removeprefix("innexplain/")
     return any(own.startswith(p) if p.endswith("/") else own == p for p in places)
-
-
-def imported(node: ast.AST, name: str) -> Iterator[str]:
-    """The full names of what an import statement of the file `name` brings in."""
-    if isinstance(node, ast.Import):
-        yield from (alias.name for alias in node.names)
-    elif isinstance(node, ast.ImportFrom):
-        above = name.removesuffix(".py").split("/")[: -node.level] if node.level else []
-        module = ".".join([*above, *filter(None, [node.module])])
-        yield from (f"{module}.{alias.name}" for alias in node.names)
 
 
 def unit_of(full_name: str) -> str | None:
@@ -105,7 +99,7 @@ def floor_complaints(source: str, name: str) -> list[str]:
     if unit not in FLOORS:
         return [f"{name}: {unit!r} has no floor yet; give it one in HOUSE and docs/architecture.rst"]
     found = []
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree_of(source)):
         for full_name in imported(node, name):
             other = unit_of(full_name)
             if other is None or other == unit:
@@ -129,7 +123,7 @@ def _is_too_broad(expression: ast.expr | None) -> bool:
 def statement_complaints(source: str, name: str) -> list[str]:
     """`assert`, `print(`, and exceptions that catch or say nothing in particular."""
     found = []
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree_of(source)):
         match node:
             case ast.Assert():
                 found.append(f"{name}:{node.lineno}: assert; raise an exception of errors.py")
@@ -154,8 +148,8 @@ def _run_on_import(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def import_complaints(source: str, name: str) -> list[str]:
-    """matplotlib where a file is imported; TensorFlow outside the few files that may know it."""
-    tree = ast.parse(source)
+    """matplotlib where a file is imported; TensorFlow, and imports by name, outside the files that may."""
+    tree = tree_of(source)
     found = [
         f"{name}:{node.lineno}: matplotlib at module level; import it inside the function"
         for node in _run_on_import(tree)
@@ -169,6 +163,13 @@ def import_complaints(source: str, name: str) -> list[str]:
             for full_name in imported(node, name)
             if full_name.split(".")[0] == "tensorflow"
         ]
+    if not _inside(name, IMPORTS_BY_NAME_IN):
+        found += [
+            f"{name}:{node.lineno}: imports by name; use an import statement"
+            for node in ast.walk(tree)
+            for full_name in imported(node, name)
+            if full_name in ("importlib", "importlib.import_module")
+        ]
     return found
 
 
@@ -178,44 +179,60 @@ def text_complaints(source: str, name: str, pattern: re.Pattern[str]) -> list[st
     return [f"{name}:{n}: {m.group()}" for n, line in lines if (m := pattern.search(line))]
 
 
+def size_complaints(source: str, name: str) -> list[str]:
+    """Files that are too long."""
+    length = len(source.splitlines())
+    return [f"{name}: {length} lines, at most {MAX_LINES}"] if length > MAX_LINES else []
+
+
+@functools.cache
 def _read(name: str) -> str:
     return (CHECKOUT / name).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", PACKAGE_FILES)
-def test_imports_run_down_the_floors(name: str) -> None:
-    assert floor_complaints(_read(name), name) == []
+def hold(complaints: Iterable[str]) -> None:
+    if found := list(complaints):
+        pytest.fail("\n".join(found), pytrace=False)
 
 
-@pytest.mark.parametrize("name", PACKAGE_FILES)
-def test_raises_and_prints_as_the_house_does(name: str) -> None:
-    assert statement_complaints(_read(name), name) == []
+def _hold_everywhere(check, names: Iterable[str], *more) -> None:
+    hold(complaint for name in names for complaint in check(_read(name), name, *more))
 
 
-@pytest.mark.parametrize("name", PACKAGE_FILES)
-def test_imports_matplotlib_late_and_tensorflow_in_few_files(name: str) -> None:
-    assert import_complaints(_read(name), name) == []
+def test_imports_run_down_the_floors() -> None:
+    _hold_everywhere(floor_complaints, PACKAGE_FILES)
 
 
-@pytest.mark.parametrize("name", [name for name in PACKAGE_FILES if not _inside(name, KERAS_INTERNALS_IN)])
-def test_keras_internals_stay_in_the_graph(name: str) -> None:
-    assert text_complaints(_read(name), name, KERAS_INTERNALS) == []
+def test_imports_run_in_no_circle() -> None:
+    found = circle_complaints({name: _read(name) for name in PACKAGE_FILES})
+    hold(found)
 
 
-@pytest.mark.parametrize("name", CODE_FILES)
-def test_file_is_short(name: str) -> None:
-    assert len(_read(name).splitlines()) <= MAX_LINES
+def test_raises_and_prints_as_the_house_does() -> None:
+    _hold_everywhere(statement_complaints, PACKAGE_FILES)
 
 
-@pytest.mark.parametrize("name", TEXT_FILES)
-def test_no_machine_paths(name: str) -> None:
-    assert text_complaints(_read(name), name, MACHINE_PATH) == []
+def test_imports_matplotlib_late_and_tensorflow_in_few_files() -> None:
+    _hold_everywhere(import_complaints, PACKAGE_FILES)
 
 
-@pytest.mark.parametrize("folder", sorted({Path(name).parent.as_posix() for name in PACKAGE_FILES}))
-def test_folder_is_a_package(folder: str) -> None:
-    """Without it the folder would be missing from what users install."""
-    assert f"{folder}/__init__.py" in PACKAGE_FILES
+def test_keras_internals_stay_in_the_graph() -> None:
+    names = [name for name in PACKAGE_FILES if not _inside(name, KERAS_INTERNALS_IN)]
+    _hold_everywhere(text_complaints, names, KERAS_INTERNALS)
+
+
+def test_files_are_short() -> None:
+    _hold_everywhere(size_complaints, CODE_FILES)
+
+
+def test_no_machine_paths() -> None:
+    _hold_everywhere(text_complaints, TEXT_FILES, MACHINE_PATH)
+
+
+def test_folders_are_packages() -> None:
+    """Without its `__init__.py` a folder would be missing from what users install."""
+    folders = {Path(name).parent.as_posix() for name in PACKAGE_FILES}
+    hold(f"{f}: no __init__.py" for f in sorted(folders) if f"{f}/__init__.py" not in PACKAGE_FILES)
 
 
 def test_import_does_without_matplotlib() -> None:
@@ -231,67 +248,3 @@ def test_version_is_the_same_everywhere() -> None:
     found = re.search(r'^__version__ = "(.+)"$', _read("innexplain/__init__.py"), re.MULTILINE)
     assert found is not None
     assert found.group(1) == settings["metadata"]["version"]
-
-
-@pytest.mark.parametrize(
-    ("check", "name", "source"),
-    [
-        (floor_complaints, "rules/a.py", "from innexplain.analyzers import base"),
-        (floor_complaints, "rules/a.py", "def f():\n    from innexplain.composites import Row"),
-        (floor_complaints, "rules/a.py", "from innexplain.patterns.fit import Fit"),
-        (floor_complaints, "rules/a.py", "from innexplain import create_analyzer"),
-        (floor_complaints, "rules/a.py", "from ..backward import model"),
-        (floor_complaints, "rules/a.py", "from innexplain.network import Network"),
-        (floor_complaints, "errors.py", "import innexplain.graph.step"),
-        (floor_complaints, "plots/a.py", "from .. import cli"),
-        (floor_complaints, "helpers/a.py", ""),
-        (statement_complaints, "a.py", "def f(x):\n    assert x"),
-        (statement_complaints, "a.py", "print(1)"),
-        (statement_complaints, "a.py", "try:\n    f()\nexcept:\n    pass"),
-        (statement_complaints, "a.py", "try:\n    f()\nexcept (KeyError, Exception):\n    pass"),
-        (statement_complaints, "a.py", "raise Exception('no')"),
-        (import_complaints, "a.py", "from matplotlib.figure import Figure"),
-        (import_complaints, "a.py", "class A:\n    import matplotlib"),
-        (import_complaints, "a.py", "try:\n    import matplotlib.cm\nexcept ImportError:\n    pass"),
-        (import_complaints, "analyzers/a.py", "def f():\n    import tensorflow as tf"),
-    ],
-)
-def test_checks_find_what_they_look_for(check, name: str, source: str) -> None:
-    assert len(check(source, f"innexplain/{name}")) == 1
-
-
-@pytest.mark.parametrize(
-    ("check", "name", "source"),
-    [
-        (floor_complaints, "analyzers/a.py", "from innexplain.rules.base import Rule"),
-        (floor_complaints, "analyzers/a.py", "from innexplain.analyzers.base import Analyzer"),
-        (floor_complaints, "analyzers/a.py", "from innexplain import errors"),
-        (floor_complaints, "backward/a.py", "from innexplain.rules import Rule"),
-        (floor_complaints, "targets.py", "from innexplain import numerics"),
-        (floor_complaints, "cli/a.py", "import innexplain"),
-        (floor_complaints, "__init__.py", "from innexplain.analyzers import create_analyzer"),
-        (
-            statement_complaints,
-            "a.py",
-            "try:\n    f()\nexcept OSError as e:\n    raise KeyError from e",
-        ),
-        (import_complaints, "a.py", "def f():\n    from matplotlib.figure import Figure"),
-        (import_complaints, "a.py", "if TYPE_CHECKING:\n    from matplotlib.figure import Figure"),
-        (import_complaints, "numerics.py", "import tensorflow as tf"),
-        (import_complaints, "backward/a.py", "import tensorflow as tf"),
-    ],
-)
-def test_checks_leave_the_rest_alone(check, name: str, source: str) -> None:
-    assert check(source, f"innexplain/{name}") == []
-
-
-@pytest.mark.parametrize("folder", ["work", "tmp", "root"])
-def test_machine_paths_are_found(folder: str) -> None:
-    line = f"data = '/{folder}/data'"
-    assert text_complaints(line, "a", MACHINE_PATH) == [f"a:1: /{folder}/"]
-    assert text_complaints(f"https://example.org/{folder}/a", "a", MACHINE_PATH) == []
-
-
-def test_keras_internals_are_found_as_whole_words() -> None:
-    source = "as_functional(model)\nmodel._functional\nfrom keras.src import x\n"
-    assert text_complaints(source, "a", KERAS_INTERNALS) == ["a:2: _functional", "a:3: keras.src"]

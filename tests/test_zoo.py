@@ -11,23 +11,12 @@ from keras import ops
 
 from tests import zoo
 from tests.zoo import models, real
-from tests.zoo.layers import NOT_A_STEP, exported_layer_names, layer_cases, layer_rows
+from tests.zoo.layers import layer_cases
 
+# To be run when the zoo or Keras changes; what is new in Keras is noticed by `test_zoo_rows.py`.
+pytestmark = [pytest.mark.zoo, pytest.mark.slow]
 LAYER_CASES, MODEL_CASES = layer_cases(), models.model_cases()
 PAIRS, SPELLINGS = models.nest_pairs(), models.relu_spellings()
-KERAS = tuple(int(part) for part in keras.__version__.split(".")[:2])
-# What Keras 3.0 did not have yet; any other name that misses is a stale row.
-ADDED_LATER = {
-    *("AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D", "AdaptiveAveragePooling3D"),
-    *("AdaptiveMaxPooling1D", "AdaptiveMaxPooling2D", "AdaptiveMaxPooling3D", "AugMix"),
-    *("AutoContrast", "ContrastLimitedAdaptiveHistogramEqualization", "CutMix", "Equalization"),
-    *("FlaxLayer", "JaxLayer", "MaxNumBoundingBoxes", "MelSpectrogram", "MixUp", "Pipeline"),
-    *("RMSNormalization", "RandAugment", "RandomColorDegeneration", "RandomColorJitter"),
-    *("RandomElasticTransform", "RandomErasing", "RandomGaussianBlur", "RandomGrayscale"),
-    *("RandomHue", "RandomInvert", "RandomPerspective", "RandomPosterization"),
-    *("RandomSaturation", "RandomSharpness", "RandomShear", "ReversibleEmbedding"),
-    *("STFTSpectrogram", "Solarization", "TFSMLayer", "TorchModuleWrapper"),
-}
 
 
 def over(cases):
@@ -83,21 +72,6 @@ def levels(model):
     """How many models lie inside each other below this one."""
     inner = [layer for layer in model.layers if isinstance(layer, keras.Model)]
     return max((1 + levels(each) for each in inner), default=0)
-
-
-def test_every_exported_name_has_a_case_or_a_reason():
-    cases, exported = {case.name for case in LAYER_CASES}, set(exported_layer_names())
-    assert len(exported) > 100
-    assert not cases & set(NOT_A_STEP)
-    assert cases | (set(NOT_A_STEP) & exported) == exported
-    assert all(len(reason) > 10 for reason in NOT_A_STEP.values())
-
-
-def test_no_row_is_stale():
-    missing = {*layer_rows(), *NOT_A_STEP} - set(exported_layer_names())
-    assert missing <= ADDED_LATER
-    assert not missing or KERAS < (3, 15)
-    assert {*layer_rows(), *NOT_A_STEP} >= ADDED_LATER
 
 
 @over(LAYER_CASES)

@@ -1,9 +1,11 @@
 """What the contract tests share: every analyzer by name, comparison of maps, refusals that are asserted."""
 
 import contextlib
+import functools
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
+from unittest import mock
 
 import keras
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 import tensorflow as tf
 
 import innexplain
+from innexplain.analyzers.method import names_where
 from innexplain.errors import (
     ArgumentError,
     GraphError,
@@ -18,40 +21,41 @@ from innexplain.errors import (
     NothingOverriddenError,
     UnsupportedLayerError,
 )
+from innexplain.network import Runner
+
+from .networks import tables
 
 NAMES = innexplain.analyzer_names()
-# The methods named lrp.* run the same code with other rows: of those that look at signs, at biases, at
-# squares and at bounds one each is quick, and the others are marked slow.
-_ALIKE = ("lrp", "deep_taylor")
-_QUICK = ("lrp.epsilon", "lrp.alpha_2_beta_1", "lrp.sequential_preset_b_flat", "lrp.gamma", "deep_taylor")
-EACH = [
-    pytest.param(
-        name, marks=pytest.mark.slow if name.startswith(_ALIKE) and name not in _QUICK else (), id=name
-    )
-    for name in NAMES
-]
-each_analyzer = pytest.mark.parametrize("name", EACH)
 
-# One or two of each family, for what does not depend on the rule.
-SOME = ("gradient", "smoothgrad", "deconvnet", "guided_backprop", "lrp.epsilon", "lrp.alpha_2_beta_1")
-some_analyzers = pytest.mark.parametrize("name", [name for name in SOME if name in NAMES])
+# One name a code path: what a contract cannot tell apart is tested once.  `test_every_name.py` has all names.
+PATHS = (
+    *("input", "random", "gradient", "sensitivity", "integrated_gradients", "smoothgrad", "guided_backprop"),
+    *("lrp.epsilon", "lrp.alpha_2_beta_1", "deep_taylor", "pattern.net", "clear"),
+)
+# Those that go backwards by rules of their own, and the rules of LRP that no path above has: for contracts
+# of kernels and their axes.
+RULES = (*PATHS[2:], "lrp.gamma", "lrp.sequential_preset_b_flat")
+
+
+def over(*names: str) -> pytest.MarkDecorator:
+    """A test for each of some analyzers."""
+    return pytest.mark.parametrize("name", names)
+
 
 # These need calls of the model only, so no model may be refused by them.
-CALLS_ONLY = (
-    *("input", "random", "gradient", "sensitivity"),
-    *("input_t_gradient", "integrated_gradients", "smoothgrad"),
-)
+CALLS_ONLY = names_where(lambda method: method.needs != "graph")
 # These give one number a location: there is no channel axis in their maps.
-SPATIAL = ("sensitivity", "clear")
+SPATIAL = names_where(lambda method: method.spatial)
 # These compare classes: other modes than "max_activation" and "index", and one unit, are refused.
-OF_CLASSES = ("clear",)
+OF_CLASSES = names_where(lambda method: method.meaning == "dominance")
 # What keeps a test short: the number of steps is no part of a contract.
 FEW = {
-    "integrated_gradients": {"steps": 5},
-    "smoothgrad": {"augment_by_n": 5},
+    "integrated_gradients": {"steps": 3},
+    "smoothgrad": {"augment_by_n": 3},
     "pattern.net": {"estimator": "S_w"},  # the one that needs no data
     "pattern.attribution": {"estimator": "S_w"},
 }
+SEEDED = names_where(lambda method: "seed" in method.settings)
 REFUSALS = (UnsupportedLayerError, NothingOverriddenError, GraphError)
 
 
@@ -59,24 +63,15 @@ def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def _takes_seed(name: str) -> bool:
-    x = keras.Input((2,))
-    model = keras.Model(x, keras.layers.Dense(2, activation="relu", kernel_initializer="ones")(x))
-    try:
-        innexplain.create_analyzer(name, model, seed=1)
-    except ArgumentError as error:
-        if "does not take 'seed'" not in str(error):
-            raise
-        return False
-    return True
-
-
-SEEDED = tuple(name for name in NAMES if _takes_seed(name))
-
-
 def create(name: str, model: Any, **kwargs: Any) -> innexplain.Analyzer:
     """An analyzer that takes few steps."""
     return innexplain.create_analyzer(name, model, **{**FEW.get(name, {}), **kwargs})
+
+
+@functools.cache
+def shared(name: str, network: Callable[[], Any], **kwargs: Any) -> innexplain.Analyzer:
+    """An analyzer of one of the networks built once a run, made once a run: analyzers have no state."""
+    return create(name, network(), **kwargs)
 
 
 def create_or_refuse(name: str, model: Any, reason: str, **kwargs: Any) -> innexplain.Analyzer | None:
@@ -101,6 +96,27 @@ def silent_maps_allowed() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", InnexplainWarning)
         yield
+
+
+def traces(analyzer: Any) -> int:
+    """How often an analyzer compiled something."""
+    return analyzer.network.runner.traces
+
+
+@contextlib.contextmanager
+def rows_of_calls() -> Iterator[list[int]]:
+    """Inside, the number of rows in every call of a model by an analyzer."""
+    rows: list[int] = []
+    run = Runner.answer
+
+    def counted(self: Runner, key: Any, function: Any, arrays: Any) -> Any:
+        sweeps = isinstance(key, tuple) and key[0] == "sweeps"
+        classes = key[1] if sweeps else 1  # of CLEAR: classes that go backwards as further rows
+        rows.append(len(arrays[0]) * classes)
+        return run(self, key, function, arrays)
+
+    with mock.patch.object(Runner, "answer", counted):
+        yield rows
 
 
 def flat(maps: Any) -> np.ndarray:

@@ -1,8 +1,12 @@
 """Small networks for the tests of CLEAR."""
 
+import functools
+
+import keras
 import keras.layers as L
 
 import innexplain
+from tests.zoo import randomise
 
 from . import rng
 
@@ -29,3 +33,12 @@ def through(layers, x):
     for layer in layers:
         x = layer(x)
     return x
+
+
+def averaged():
+    """Global averages of the last convolution's channels are the scores."""
+    x = keras.Input(SHAPE)
+    return randomise(keras.Model(x, L.GlobalAveragePooling2D()(through(body(), x))), 2)
+
+
+shared = functools.cache(averaged)  # for tests that leave its weights alone

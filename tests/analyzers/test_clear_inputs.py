@@ -11,7 +11,7 @@ from innexplain.errors import ArgumentError, InnexplainWarning, InputError, NotF
 from tests.zoo import randomise
 
 from . import assert_alike, rng
-from .clear_cases import SHAPE, body, create, data, through
+from .clear_cases import SHAPE, averaged, body, create, data, shared, through
 
 pytestmark = pytest.mark.filterwarnings("ignore::innexplain.errors.InnexplainWarning")
 
@@ -53,15 +53,14 @@ def test_a_mask_of_positions_is_no_obstacle():
     tokens = rng().integers(1, 20, (2, 12))
     masked, plain = (create(build(m)).maps(tokens) for m in (True, False))
     assert_alike(masked.response, plain.response)
-    logits = innexplain.model_wo_softmax(build(True)).predict_on_batch(tokens * (np.arange(12) < 7))
+    logits = innexplain.model_wo_softmax(build(True))(tokens * (np.arange(12) < 7)).numpy()
     top = create(build(True), top_k=2).maps(tokens * (np.arange(12) < 7)).classes
     np.testing.assert_array_equal(top, np.argsort(-logits, axis=-1)[:, :2])
 
 
 def test_half_precision_inputs_do_not_round_responses():
     """Beyond 65504 or below 1e-8, classes would be equal."""
-    x = keras.Input(SHAPE)
-    model = randomise(keras.Model(x, L.GlobalAveragePooling2D()(through(body(), x))), 2)
+    model = shared()
     rows = data().astype("float16")
     for factor in (1e3, 1e-4):
         scaled = keras.models.clone_model(model)
@@ -84,10 +83,9 @@ def test_where_it_starts_is_told():
 
 def test_classes_that_are_included_in_any_case():
     """In the place of the least activated one, where they are not among the most activated."""
-    x = keras.Input(SHAPE)
-    model = randomise(keras.Model(x, L.GlobalAveragePooling2D()(through(body(), x))), 2)
+    model = shared()
     every = create(model).maps(data())
-    order = np.argsort(-model.predict_on_batch(data()), axis=-1)
+    order = np.argsort(-model(data()).numpy(), axis=-1)
     for asked in (order[:, 3], order[:, 0], 2):
         maps = create(model, top_k=2).maps(data(), include=asked, batch_size=3)
         expected = order[:, :2].copy()
@@ -97,7 +95,7 @@ def test_classes_that_are_included_in_any_case():
         chosen = np.take_along_axis(every.response, expected[:, None, None, :], axis=-1)
         assert_alike(maps.response, chosen)
     listed = create(model, classes=[2, 3]).maps(data(), include=0)
-    scores = model.predict_on_batch(data())[:, [2, 3]]
+    scores = model(data()).numpy()[:, [2, 3]]
     expected = np.tile([2, 3], (3, 1))
     expected[np.arange(3), scores.argmin(axis=1)] = 0
     np.testing.assert_array_equal(listed.classes, expected)
@@ -108,8 +106,7 @@ def test_classes_that_are_included_in_any_case():
 
 
 def test_an_empty_dataset_and_a_dead_network_are_told():
-    x = keras.Input(SHAPE)
-    model = randomise(keras.Model(x, L.GlobalAveragePooling2D()(through(body(), x))), 2)
+    model = averaged()
     with pytest.raises(InputError, match="dataset is empty"):
         create(model).maps(tf.data.Dataset.from_tensor_slices(data()).batch(2).take(0))
     model.get_layer("last").set_weights([w * 0 for w in model.get_layer("last").get_weights()])
@@ -118,8 +115,7 @@ def test_an_empty_dataset_and_a_dead_network_are_told():
 
 
 def test_a_dataset_is_read_batch_by_batch():
-    x = keras.Input(SHAPE)
-    model = randomise(keras.Model(x, L.GlobalAveragePooling2D()(through(body(), x))), 2)
+    model = shared()
     dataset = tf.data.Dataset.from_tensor_slices((data(5), np.zeros(5))).batch(2)
     found, expected = create(model).maps(dataset), create(model).maps(data(5))
     for part, whole in zip(found, expected, strict=True):
@@ -144,8 +140,7 @@ def test_positions_that_a_mask_leaves_out_of_the_mean_do_not_respond():
 
 
 def test_methods_that_need_patterns_are_refused_by_name():
-    x = keras.Input(SHAPE)
-    model = randomise(keras.Model(x, L.GlobalAveragePooling2D()(through(body(), x))), 2)
+    model = shared()
     with pytest.raises(NotFittedError, match=r"response='pattern.net' needs patterns of this model"):
         create(model, response="pattern.net")
     with pytest.raises(NotFittedError, match=r"analyzer='pattern.attribution' needs patterns"):

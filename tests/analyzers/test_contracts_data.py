@@ -1,6 +1,6 @@
 """What goes in comes out: structure, shape and dtype; any rank, float policy and image format."""
 
-import collections
+import functools
 
 import keras
 import numpy as np
@@ -12,22 +12,18 @@ from tests.zoo import randomise
 from tests.zoo.models import MODELS
 
 from . import (
-    EACH,
+    RULES,
     SEEDED,
     SPATIAL,
     assert_alike,
     create,
     create_or_refuse,
-    each_analyzer,
-    flat,
+    over,
     rng,
-    some_analyzers,
+    shared,
     tape_gradient,
 )
-
-pytestmark = pytest.mark.filterwarnings("ignore::innexplain.errors.InnexplainWarning")
-
-Named = collections.namedtuple("Named", "left right")
+from .networks import A, B, tables
 
 
 def positive(model, seed):
@@ -37,58 +33,18 @@ def positive(model, seed):
     return model
 
 
-def two_inputs(structure=list):
-    a, b = keras.Input((4,), name="a"), keras.Input((3,), name="b")
-    inputs = {"a": a, "b": b} if structure is dict else structure([a, b])
-    y = L.Dense(6, activation="relu")(L.Concatenate()([a, b]))
-    return positive(keras.Model(inputs, L.Dense(2, activation="softmax")(y)), 1)
-
-
-# Small integers, so that every dtype holds them without rounding.
-A, B = (rng(i).integers(1, 5, (3, n)).astype("float32") for i, n in ((1, 4), (2, 3)))
-
-
-@pytest.fixture(scope="module", params=EACH)
-def analyzer(request):
-    return create(request.param, two_inputs())
-
-
-@pytest.fixture(scope="module")
-def maps(analyzer):
-    answer = analyzer.analyze([A, B])
-    assert flat(answer).any()
-    return answer
-
-
-def test_structure_is_mirrored(analyzer, maps):
-    """A dict goes by the names of the inputs, in the caller's own order."""
-    assert type(maps) is list
-    assert [m.shape for m in maps] == [(3, 4), (3, 3)]
-    given = {"tuple": (A, B), "named": Named(A, B), "dict": {"b": B, "a": A}}
-    answers = {key: analyzer.analyze(x) for key, x in given.items()}
-    assert [type(answer) for answer in answers.values()] == [tuple, Named, dict]
-    assert list(answers["dict"]) == ["b", "a"]
-    assert_alike(list(answers["tuple"]), maps, 0)
-    assert_alike(list(answers["named"]), maps, 0)
-    assert_alike([answers["dict"]["a"], answers["dict"]["b"]], maps, 0)
-
-
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-def test_float_dtype_is_mirrored(analyzer, maps, dtype):
-    answer = analyzer.analyze([A.astype(dtype), B.astype(dtype)])
-    assert [m.dtype for m in answer] == [np.dtype(dtype)] * 2
-    assert_alike(answer, maps, 1e-3 if dtype == "float16" else 1e-6)
-
-
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int32", "int64"])
-def test_integers_come_out_as_float32(analyzer, maps, dtype):
+def test_integers_come_out_as_float32(dtype):
+    analyzer = shared("gradient", tables, output=0)
     answer = analyzer.analyze([A.astype(dtype), B])
     assert [m.dtype for m in answer] == [np.dtype("float32")] * 2
-    assert_alike(answer, maps, 0)
+    assert_alike(answer, analyzer.analyze([A, B]), 0)
 
 
-def test_tensors_and_nested_python_lists_are_arrays(analyzer, maps):
+def test_tensors_and_nested_python_lists_are_arrays():
     """numpy comes out in any case; Python's floats are float64."""
+    analyzer = shared("gradient", tables, output=0)
+    maps = analyzer.analyze([A, B])
     for x in ([tf.constant(A), tf.constant(B)], [keras.ops.convert_to_tensor(A), B]):
         answer = analyzer.analyze(x)
         assert all(type(m) is np.ndarray for m in answer)
@@ -98,24 +54,22 @@ def test_tensors_and_nested_python_lists_are_arrays(analyzer, maps):
     assert_alike(lists, maps, 1e-6)
 
 
-def test_the_input_is_not_written_to(analyzer):
-    frozen = [A.copy(), B.copy()]
-    for array in frozen:
-        array.flags.writeable = False
-    analyzer.analyze(frozen)
-    np.testing.assert_array_equal(frozen[0], A)
+@over("gradient", "integrated_gradients")
+def test_models_that_take_tuples_or_dicts(name):
+    def model(structure):
+        a, b = keras.Input((4,), name="a"), keras.Input((3,), name="b")
+        inputs = {"a": a, "b": b} if structure is dict else structure([a, b])
+        y = L.Dense(6, activation="relu")(L.Concatenate()([a, b]))
+        return positive(keras.Model(inputs, L.Dense(2, activation="softmax")(y)), 1)
 
-
-@pytest.mark.parametrize("structure", [tuple, dict])
-@pytest.mark.parametrize("name", ["gradient", "integrated_gradients"])
-def test_models_that_take_tuples_or_dicts(name, structure):
-    expected = create(name, two_inputs()).analyze([A, B])
-    analyzer = create(name, two_inputs(structure))
-    for x in ({"a": A, "b": B}, [A, B], (A, B)):
-        answer = analyzer.analyze(x)
-        assert type(answer) is type(x)
-        found = [answer["a"], answer["b"]] if isinstance(x, dict) else list(answer)
-        assert_alike(found, expected, 0)
+    expected = create(name, model(list)).analyze([A, B])
+    for structure in (tuple, dict):
+        analyzer = create(name, model(structure))
+        for x in ({"a": A, "b": B}, [A, B], (A, B)):
+            answer = analyzer.analyze(x)
+            assert type(answer) is type(x)
+            found = [answer["a"], answer["b"]] if isinstance(x, dict) else list(answer)
+            assert_alike(found, expected, 0)
 
 
 def test_nested_structure_of_inputs():
@@ -140,21 +94,28 @@ def test_one_input_in_a_list_or_dict():
 # --- Ranks, policies, formats --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("rank", [3, 5])  # 2: the model above, 4: the next one
-@each_analyzer
-def test_rank(name, rank):
-    """A map has the shape of x; spatial methods drop the channels, where there are any."""
+@functools.cache
+def of_rank(rank):
+    """A network on inputs of a rank, and data."""
     d = f"{rank - 2}D"
     x = keras.Input((4,) * (rank - 2) + (2,))
     y = getattr(L, f"Conv{d}")(3, 2, activation="relu")(x)
     model = positive(keras.Model(x, L.Dense(2)(getattr(L, f"GlobalAveragePooling{d}")()(y))), 2)
-    data = rng(rank).normal(size=(2, *x.shape[1:])).astype("float32")
+    return model, rng(rank).normal(size=(2, *x.shape[1:])).astype("float32")
+
+
+@pytest.mark.parametrize("rank", [3, 5])  # 2 and 4: `tables` and `images`, everywhere
+@over("input", "random", *RULES)
+def test_rank(name, rank):
+    """A map has the shape of x; spatial methods drop the channels, where there are any."""
+    model, data = of_rank(rank)
     maps = create(name, model).analyze(data)
     assert maps.shape == (data.shape[:-1] if name in SPATIAL else data.shape)
     assert np.isfinite(maps).all()
     assert np.any(maps.reshape(2, -1), axis=1).all()
 
 
+@functools.cache
 def policy_net(dtype=None):
     x = keras.Input((6, 6, 2), dtype="float64" if dtype == "float64" else "float32")
     y = L.GlobalAveragePooling2D(dtype=dtype)(L.Conv2D(3, 3, activation="relu", dtype=dtype)(x))
@@ -166,7 +127,7 @@ def _takes_float32(model):
     return keras.backend.standardize_dtype(model.inputs[0].dtype) == "float32"
 
 
-@each_analyzer
+@over("input", "random", *RULES)
 def test_float_policies(name):
     """Half precision costs digits, not the explanation, and sums in float32; float64 stays float64."""
     x = rng(3).normal(size=(3, 6, 6, 2)).astype("float32")
@@ -182,17 +143,22 @@ def test_float_policies(name):
         assert_alike(single.astype("float64"), double, 1e-4)
 
 
+@functools.cache
+def conv_net(dtype=None):
+    return MODELS["conv_net"].build(dtype)
+
+
+@pytest.mark.filterwarnings("ignore::innexplain.errors.InnexplainWarning")
 @pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16", "float16"])
-@some_analyzers
+@over("gradient", "smoothgrad", "guided_backprop", "lrp.epsilon", "lrp.alpha_2_beta_1")
 def test_low_precision_with_batch_norm(name, dtype):
-    case = MODELS["conv_net"]
-    x = case.inputs(3, rng(5))
+    x = MODELS["conv_net"].inputs(3, rng(5))
     (low, info), (full, wanted) = (
-        create(name, case.build(d), neuron_selection_mode="index").analyze(x, 1, return_info=True)
+        create(name, conv_net(d), neuron_selection_mode="index").analyze(x, 1, return_info=True)
         for d in (dtype, None)
     )
     assert low.dtype == info["score"].dtype == np.dtype("float32")
-    if name not in SEEDED or _takes_float32(case.build(dtype)):
+    if name not in SEEDED or _takes_float32(conv_net(dtype)):
         assert_alike(low, full, 0.2 if "bfloat" in dtype else 0.05)
     np.testing.assert_allclose(info["score"], wanted["score"], atol=0.05)
 
@@ -219,6 +185,7 @@ def test_small_derivatives_survive_half_precision():
     assert_alike(half, full, 1e-2)
 
 
+@functools.cache
 def format_net(data_format):
     first = data_format == "channels_first"
     kwargs = {"data_format": data_format}
@@ -226,10 +193,10 @@ def format_net(data_format):
     y = L.Conv2D(3, 3, **kwargs)(x)
     y = L.ReLU()(L.BatchNormalization(axis=1 if first else -1)(y))
     y = L.GlobalAveragePooling2D(**kwargs)(L.MaxPooling2D(2, **kwargs)(y))
-    return randomise(keras.Model(x, L.Dense(3, activation="softmax")(y)), 2)
+    return positive(keras.Model(x, L.Dense(3, activation="softmax")(y)), 2)
 
 
-@each_analyzer
+@over("input", "random", *RULES)
 def test_channels_first(name):
     """Weights do not depend on the format, so that maps are each other's transposes."""
     last = rng(4).normal(size=(2, 6, 6, 2)).astype("float32")

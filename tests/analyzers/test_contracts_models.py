@@ -1,5 +1,7 @@
 """Models that are no chain from floats to classes: tokens, masks, bytes, spatial outputs, inner layers."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -12,27 +14,20 @@ from tests.zoo import randomise
 from tests.zoo.models import MODELS
 
 from . import (
+    PATHS,
     SPATIAL,
     assert_alike,
     assert_different,
     create,
     create_or_refuse,
-    each_analyzer,
+    over,
     rng,
     silent_maps_allowed,
-    some_analyzers,
     tape_gradient,
 )
+from .networks import TOKENS, N, token_network, tokens
 
 ignore_silent = pytest.mark.filterwarnings("ignore::innexplain.errors.InnexplainWarning")
-TOKENS = rng().integers(1, 9, (3, 7))
-TOKENS[:, 5:] = 0
-
-
-def token_net(dtype="int32", mask_zero=True):
-    x = keras.Input((7,), dtype=dtype)
-    y = L.GlobalAveragePooling1D()(L.Embedding(9, 4, mask_zero=mask_zero, name="embed")(x))
-    return randomise(keras.Model(x, L.Dense(2)(L.Dense(5, activation="relu")(y))), 2)
 
 
 def behind_embedding(model, tokens, mask=True):
@@ -50,24 +45,24 @@ def behind_embedding(model, tokens, mask=True):
 
 
 @ignore_silent
-@each_analyzer
+@over(*PATHS)
 def test_tokens_get_a_score_each_or_the_whole_map(name):
-    model = token_net()
+    model = tokens()
     analyzer = create_or_refuse(name, model, "embed", neuron_selection_mode="index")
     if analyzer is None:
         return
     scores = analyzer.analyze(TOKENS, 1)
     whole = create(name, model, neuron_selection_mode="index", embedding_map=True).analyze(TOKENS, 1)
-    assert scores.shape == (3, 7)
+    assert scores.shape == (N, 7)
     assert scores.dtype == whole.dtype == np.dtype("float32")
     if name in SPATIAL:
         assert_alike(whole, scores, 0)
         return
-    assert whole.shape == (3, 7, 4)
+    assert whole.shape == (N, 7, 4)
     assert_alike(whole.sum(-1), scores)
     if name == "gradient":
         assert_alike(whole, behind_embedding(model, TOKENS))
-    if name in ("gradient", "input_t_gradient", "guided_backprop", "deconvnet", "integrated_gradients"):
+    if name in ("gradient", "guided_backprop", "integrated_gradients"):
         assert not whole[:, 5:].any()  # padding plays no part in a masked mean
         assert np.any(whole[:, :5], axis=-1).all()
 
@@ -75,18 +70,17 @@ def test_tokens_get_a_score_each_or_the_whole_map(name):
 @pytest.mark.parametrize("dtype", ["int32", "int64", "float32", "uint8"])
 def test_tokens_of_any_dtype_that_the_model_asks_for(dtype):
     """`keras.Input((7,))` in front of an Embedding is float32, and common."""
-    model = token_net(dtype)
-    expected = create("gradient", token_net()).analyze(TOKENS)
+    model = token_network(dtype)
+    expected = create("gradient", tokens()).analyze(TOKENS)
     for given in ("int16", "int64", "float32"):
         answer = create("gradient", model).analyze(TOKENS.astype(given))
         assert_alike(answer, expected, 1e-6)
 
 
 def test_tokens_that_a_nested_model_casts():
-    inner = token_net("int32")
     x = keras.Input((7,))
-    analyzer = create("gradient", keras.Model(x, inner(x)))
-    assert_alike(analyzer.analyze(TOKENS), create("gradient", inner).analyze(TOKENS), 1e-6)
+    analyzer = create("gradient", keras.Model(x, token_network()(x)))
+    assert_alike(analyzer.analyze(TOKENS), create("gradient", tokens()).analyze(TOKENS), 1e-6)
 
 
 @pytest.mark.parametrize("dims", [(4, 3), (4, 4)])
@@ -97,13 +91,13 @@ def test_two_embeddings_of_one_input_stand_side_by_side(dims):
     kernel = model.layers[-1].kernel.numpy()
     analyzer = create("gradient", model, neuron_selection_mode="index", embedding_map=True)
     whole = analyzer.analyze(TOKENS, 1)
-    assert_alike(whole, np.broadcast_to(kernel[:, 1] / 7, (3, 7, sum(dims))).astype("float32"))
+    assert_alike(whole, np.broadcast_to(kernel[:, 1] / 7, (N, 7, sum(dims))).astype("float32"))
     scores = create("gradient", model, neuron_selection_mode="index").analyze(TOKENS, 1)
     assert_alike(scores, whole.sum(-1))
 
 
 @ignore_silent
-@some_analyzers
+@over("gradient", "lrp.epsilon", "smoothgrad", "clear")
 def test_two_token_inputs(name):
     case = MODELS["token_two_inputs"]
     x = case.inputs(3, rng())
@@ -114,7 +108,7 @@ def test_two_token_inputs(name):
 
 
 def test_tokens_outside_the_vocabulary():
-    analyzer = create("gradient", token_net())
+    analyzer = create("gradient", tokens())
     for wrong in (9, -1):
         with pytest.raises(InputError, match=rf"between 0 and 8, the vocabulary of embed.*{wrong}"):
             analyzer.analyze(np.full((2, 7), wrong))
@@ -123,13 +117,13 @@ def test_tokens_outside_the_vocabulary():
 @pytest.mark.parametrize("dtype", ["int32", "float32"])
 def test_tokens_must_be_whole_numbers(dtype):
     with pytest.raises(InputError, match=r"whole numbers.*1\.5"):
-        create("gradient", token_net(dtype)).analyze(np.full((2, 7), 1.5))
+        create("gradient", token_network(dtype)).analyze(np.full((2, 7), 1.5))
 
 
 def test_masks_reach_recurrent_layers():
-    case = token_net()
     x = keras.Input((7,), dtype="int32")
-    y = L.GRU(3)(L.Bidirectional(L.LSTM(2, return_sequences=True))(case.layers[1](x)))
+    y = L.Embedding(9, 4, mask_zero=True)(x)
+    y = L.GRU(3)(L.Bidirectional(L.LSTM(2, return_sequences=True))(y))
     model = randomise(keras.Model(x, L.Dense(2)(y)), 4)
     analyzer = create("gradient", model, neuron_selection_mode="index", embedding_map=True)
     embed, lstm, gru, head = model.layers[1:]
@@ -142,10 +136,15 @@ def test_masks_reach_recurrent_layers():
     assert_alike(analyzer.analyze(TOKENS, 1), truth)
 
 
-@each_analyzer
-def test_recurrent_layers_are_explained_or_refused_by_name(name):
+@functools.cache
+def loop():
     x = keras.Input((5, 3))
-    model = randomise(keras.Model(x, L.Dense(2)(L.SimpleRNN(3, name="loop")(L.ReLU()(x)))), 1)
+    return randomise(keras.Model(x, L.Dense(2)(L.SimpleRNN(3, name="loop")(L.ReLU()(x)))), 1)
+
+
+@over(*PATHS)
+def test_recurrent_layers_are_explained_or_refused_by_name(name):
+    model = loop()
     analyzer = create_or_refuse(name, model, "loop (SimpleRNN)", neuron_selection_mode="index")
     if analyzer is None:
         with pytest.raises(UnsupportedLayerError, match="unsupported='gradient'"):
@@ -161,12 +160,10 @@ def test_recurrent_layers_are_explained_or_refused_by_name(name):
 
 def test_the_way_out_of_a_refusal_works():
     """Guided backprop with the gradient through the loop: here there is no other ReLU than the first."""
-    x = keras.Input((5, 3))
-    model = randomise(keras.Model(x, L.Dense(2)(L.SimpleRNN(3, name="loop")(L.ReLU()(x)))), 1)
     data = np.abs(rng().normal(size=(2, 5, 3))).astype("float32")
-    plain = create("gradient", model).analyze(data)
+    plain = create("gradient", loop()).analyze(data)
     for kwargs in ({"unsupported": "gradient"}, {"rules": {"loop": "gradient"}}):
-        maps = create("guided_backprop", model, **kwargs).analyze(data)
+        maps = create("guided_backprop", loop(), **kwargs).analyze(data)
         assert_alike(maps, np.maximum(plain, 0), 1e-6)
 
 
@@ -192,7 +189,7 @@ def test_a_boolean_mask_as_an_input_gets_zeros_and_no_warning():
     assert not of_mask.any()
 
 
-@some_analyzers
+@over("gradient", "guided_backprop", "lrp.epsilon", "smoothgrad", "clear")
 def test_an_input_that_plays_no_part_warns(name):
     a, b = keras.Input((3,)), keras.Input((2,))
     y = L.Dense(4, activation="relu")(a)
@@ -210,12 +207,16 @@ def test_an_input_that_plays_no_part_warns(name):
 # --- Spatial outputs and inner layers ------------------------------------------------------------
 
 
+@functools.cache
+def u_net():
+    return MODELS["u_net"].build()
+
+
 @ignore_silent
-@some_analyzers
+@over("gradient", "lrp.epsilon", "smoothgrad")
 def test_spatial_output(name):
     """A number, a position and one-hot weights of a segmentation are the same choice."""
-    case = MODELS["u_net"]
-    model, x = case.build(), case.inputs(2, rng())
+    model, x = u_net(), MODELS["u_net"].inputs(2, rng())
     shape, position = model.output_shape[1:], (3, 4, 1)
     index = int(np.ravel_multi_index(position, shape))
     weights = np.zeros(shape)
@@ -236,13 +237,13 @@ def test_spatial_output(name):
 
 
 def test_a_position_outside_the_output():
-    case = MODELS["u_net"]
-    analyzer = create("gradient", case.build(), neuron_selection_mode="index")
+    analyzer = create("gradient", u_net(), neuron_selection_mode="index")
     for position in ((8, 0, 0), (0, 0), (0.5, 0, 0)):
         with pytest.raises(ArgumentError, match=r"position in the output of shape \(8, 8, 3\)"):
-            analyzer.analyze(case.inputs(2, rng()), position)
+            analyzer.analyze(MODELS["u_net"].inputs(2, rng()), position)
 
 
+@functools.cache
 def nested():
     x = keras.Input((6,))
     inner = keras.Model(x, L.Dense(5, activation="relu", name="hidden")(x), name="base")
@@ -253,7 +254,7 @@ def nested():
 
 
 @ignore_silent
-@each_analyzer
+@over(*PATHS)
 def test_output_by_index_name_layer_and_path(name):
     model, x = nested(), rng().normal(size=(3, 6)).astype("float32")
     groups = [
@@ -262,7 +263,7 @@ def test_output_by_index_name_layer_and_path(name):
     ]
     for group in groups:
         first, *others = [
-            create(name, model, output=output, neuron_selection_mode="index").core.canonical.exit.slot
+            create(name, model, output=output, neuron_selection_mode="index").network.canonical.exit.slot
             for output in group
         ]
         assert {first} == set(others)

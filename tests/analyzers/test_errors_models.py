@@ -16,7 +16,7 @@ from innexplain.errors import (
 )
 from tests.zoo.models import MODELS
 
-from . import each_analyzer
+from . import over
 from .test_errors import MODEL, create, refused
 
 
@@ -39,7 +39,11 @@ def test_input_that_a_subclassed_model_cannot_take():
     refused(InputError, "batch axis first. Received: a scalar", analyze, 1.0)
 
 
-@pytest.mark.parametrize("model", [None, "net.keras", keras.Model, L.Dense(2), [MODEL], lambda x: x], ids=str)
+@pytest.mark.parametrize(
+    "model",
+    [None, "net.keras", keras.Model, L.Dense(2), [MODEL], lambda x: x],
+    ids=["none", "name", "class", "layer", "list", "function"],
+)
 def test_no_model(model):
     words = r"Expected a keras.Model. Received: .*\(of type .*keras.models.load_model"
     refused(ModelError, words, create, model=model)
@@ -50,7 +54,7 @@ def test_no_model(model):
 @pytest.mark.parametrize(
     "model", [keras.Sequential([L.Dense(2)], name="called"), Called()], ids=["sequential", "own"]
 )
-@each_analyzer
+@over("input", "gradient", "lrp.epsilon", "clear")
 def test_model_that_was_never_built(name, model):
     words = r"'called' was never built: .*Give it a keras.Input, call model.build\(input_shape\), or call it"
     refused(ModelError, words, create, name, model=model)

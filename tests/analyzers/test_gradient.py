@@ -195,6 +195,7 @@ def test_input_t_gradient_is_a_product() -> None:
 # --- Integrated gradients ------------------------------------------------------------------------
 
 
+@functools.cache
 def _relu_chain() -> tuple[keras.Model, reference.Network, np.ndarray]:
     layers = [
         keras.Input((5, 5, 2), dtype="float64"),
@@ -209,8 +210,7 @@ def _relu_chain() -> tuple[keras.Model, reference.Network, np.ndarray]:
     return model, reference.read_sequential(model), np.random.default_rng(4).normal(size=(3, 5, 5, 2))
 
 
-@pytest.mark.parametrize("steps", [1, 7, 32])
-@pytest.mark.parametrize("baseline", [0, 0.3, "array"])
+@pytest.mark.parametrize(("steps", "baseline"), [(1, "array"), (7, 0), (8, 0.3), (12, "array")])
 def test_integrated_gradients_are_the_naive_sum(steps: int, baseline: Any) -> None:
     model, naive, x = _relu_chain()
     x0 = np.random.default_rng(5).normal(size=x.shape[1:]) if baseline == "array" else baseline
@@ -223,10 +223,14 @@ def test_integrated_gradients_are_the_naive_sum(steps: int, baseline: Any) -> No
 
 
 @pytest.mark.parametrize(
-    ("rule", "steps", "gap"),
-    [("midpoint", 300, 1e-3), ("trapezoid", 300, 1e-3), ("gauss_legendre", 50, 1e-7)],
+    ("name", "rule", "steps", "gap"),
+    [
+        ("separable", "midpoint", 300, 1e-3),
+        ("separable", "trapezoid", 300, 1e-3),
+        ("gru", "gauss_legendre", 50, 1e-7),
+        ("lstm_net", "midpoint", 300, 1e-3),
+    ],
 )
-@pytest.mark.parametrize("name", ["separable", "gru", "lstm_net"])
 def test_integrated_gradients_are_complete(name: str, rule: str, steps: int, gap: float) -> None:
     model, x = _network(name)
     baseline = np.random.default_rng(6).normal(size=x.shape[1:])

@@ -1,35 +1,29 @@
 """Every class that `keras.layers` exports, with every analyzer: explained, or refused by name.
 
 Each model of the zoo gets a ReLU and a Dense behind it, so that methods that override ReLUs find one, and
-weights that keep it open.  Nothing is zero then unless a method loses it.
+weights that keep it open.  Nothing is zero then unless a method loses it.  What each method supports is a
+table, and needs no run; two runs a layer show the derivative, and relevance that arrives.
 """
 
-import contextlib
 import functools
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers as L
 from keras import tree
 
 import innexplain
 from innexplain import errors
+from innexplain.analyzers.method import METHODS
+from innexplain.analyzers.walking import Backward
 from innexplain.graph import kinds
-from tests.eagerly import eagerly
 from tests.zoo import randomise, undisturbed_random_state
-from tests.zoo.layers import LayerCase, layer_cases
+from tests.zoo.layers import LayerCase, exported_layer_names, layer_cases
 
-BASELINES = ("input", "random")
-GRADIENTS = ("gradient", "sensitivity", "input_t_gradient", "integrated_gradients", "smoothgrad")
-SIGNALS = ("deconvnet", "guided_backprop")
-PATTERNS = ("pattern.net", "pattern.attribution")
-FEW = {
-    "integrated_gradients": {"steps": 3},
-    "smoothgrad": {"augment_by_n": 3},
-    **dict.fromkeys(PATTERNS, {"estimator": "S_w"}),
-}
+from . import FEW, assert_alike, create, over, tape_gradient
 
 CASES = {getattr(L, case.name): case for case in reversed(layer_cases())}  # each class under one name
 NAMES = {case.name: case for case in CASES.values()}
@@ -42,30 +36,26 @@ def _of(*meanings: str) -> set[str]:
 
 # What is refused today; docs/layers.rst says the same, and a change of support has to be written down there.
 TEXT = {"StringLookup", "TextVectorization"}
-NO_DERIVATIVE = _of(kinds.DISCRETE) - TEXT
-OTHER_NON_LINEARITY = {"Activation"} | _of(kinds.ACTIVATION, kinds.RECURRENT, kinds.ATTENTION)
-CANNOT_BE_SEEN = _of(kinds.OPAQUE, kinds.WRAPPER)
-
+NO_DERIVATIVE = TEXT | _of(kinds.DISCRETE)
+NOT_SEEN_INTO = _of(kinds.RECURRENT, kinds.ATTENTION, kinds.OPAQUE, kinds.WRAPPER)
 REFUSED = {
-    **dict.fromkeys(BASELINES, TEXT),
-    **dict.fromkeys(GRADIENTS, TEXT | NO_DERIVATIVE),
-    **dict.fromkeys(
-        (*SIGNALS, *PATTERNS, "clear"), TEXT | NO_DERIVATIVE | OTHER_NON_LINEARITY | CANNOT_BE_SEEN
-    ),
+    "calls": TEXT,
+    "derivatives": NO_DERIVATIVE,
+    "relevance": NO_DERIVATIVE | NOT_SEEN_INTO | {"Dot", "Multiply"},
+    "rectifiers": NO_DERIVATIVE | NOT_SEEN_INTO | {"Activation", "ELU", "PReLU", "Softmax"},
 }
 
-LATER = [name for name in innexplain.analyzer_names() if name not in REFUSED]
+
+def _refused(name: str) -> set[str]:
+    """The layers that an analyzer has no rule for."""
+    method = METHODS[name]
+    if method.needs != "graph":
+        return REFUSED["calls" if method.needs == "calls" else "derivatives"]
+    relevance = isinstance(method, Backward) and method.composite().relevance
+    return REFUSED["relevance" if relevance else "rectifiers"]
 
 
-def _pairs() -> list:
-    """All pairs; of later analyzers one a layer, turn by turn, is not slow."""
-    pairs = []
-    for turn, layer in enumerate(sorted(NAMES)):
-        for name in innexplain.analyzer_names():
-            fast = name in REFUSED or LATER.index(name) == turn % len(LATER)
-            marks = () if fast else pytest.mark.slow
-            pairs.append(pytest.param(layer, name, marks=marks, id=f"{layer}-{name}"))
-    return pairs
+each_layer = pytest.mark.parametrize("layer", sorted(NAMES))
 
 
 @functools.cache
@@ -83,7 +73,7 @@ def _model(name: str) -> tuple[keras.Model, Any]:
         lambda a: np.abs(a) if a.dtype.kind == "f" else a, case.inputs(1, np.random.default_rng(0))
     )
     zero = tree.map_structure(lambda a: a if a.dtype.kind == "U" else a * 0, x)
-    least = min(float(np.min(inner.predict_on_batch(a))) for a in (x, zero))
+    least = min(float(np.min(inner(a, training=False))) for a in (x, zero))
     inner.layers[-1].bias.assign(inner.layers[-1].bias + 5.0 - min(least, 0.0))
     model.layers[-1].bias.assign(model.layers[-1].bias + 5.0)
     return model, x
@@ -99,47 +89,66 @@ def _names_the_layer(message: str | None, name: str) -> bool:
     return f"({HELD.get(name, getattr(L, name).__name__)})" in str(message)
 
 
-def _create(name: str, model: keras.Model) -> tuple[Any, str | None]:
-    """The analyzer, or else the words of its refusal."""
-    try:
-        return innexplain.create_analyzer(name, model, **FEW.get(name, {})), None
-    except errors.UnsupportedLayerError as error:
-        return None, str(error)
+@each_layer
+@pytest.mark.usefixtures("capsys")
+def test_table_of_support(layer: str) -> None:
+    """Of every analyzer, with no run: what it has no rule for is listed, or named where it is text."""
+    model, _ = _model(layer)
+    for name in innexplain.analyzer_names():
+        check = innexplain.check_model(model, name, **FEW.get(name, {}))
+        assert check.ok == (layer not in _refused(name)), (
+            f"{name} supports other layers now: change the table"
+        )
+        refused = [row for row in check.rows if row.status != "supported"]
+        assert all(row.status.startswith("refused: ") and row.rule == "-" for row in refused)
+        if not check.ok:
+            assert refused or _names_the_layer(check.problem, layer)
 
 
-@pytest.mark.parametrize(("layer", "name"), _pairs())
-def test_layer_is_explained_or_refused_by_name(layer: str, name: str) -> None:
-    model, x = _model(layer)
-    analyzer, refusal = _create(name, model)
-    if name in REFUSED:
-        assert (analyzer is None) == (layer in REFUSED[name]), refusal or "supported now: change the table"
-    if analyzer is None:
-        assert _names_the_layer(refusal, layer), refusal
+@each_layer
+@over("gradient", "guided_backprop", "lrp.epsilon")
+def test_refusals_name_the_layer(name: str, layer: str) -> None:
+    """One of each table."""
+    model, _ = _model(layer)
+    if layer not in _refused(name):
+        create(name, model)
         return
-    with contextlib.nullcontext() if name == "gradient" else eagerly():
-        maps = tree.flatten(analyzer.analyze(x))
+    with pytest.raises(errors.UnsupportedLayerError) as refusal:
+        create(name, model)
+    assert _names_the_layer(str(refusal.value), layer), refusal
+
+
+def _maps(name: str, layer: str) -> list[np.ndarray]:
+    """The map of every input; something arrives at each."""
+    model, x = _model(layer)
+    maps = tree.flatten(create(name, model).analyze(x))
     for answer, array in zip(maps, tree.flatten(x), strict=True):
         assert np.isfinite(answer).all()
         assert np.any(answer)
         assert len(answer) == len(array)
+    return maps
 
 
-def test_every_analyzer_meets_every_kind_of_layer_in_the_quick_tests() -> None:
-    quick = [pair for pair in _pairs() if not pair.marks]
-    assert {pair.values[0] for pair in quick} == set(NAMES)
-    assert {pair.values[1] for pair in quick} == set(innexplain.analyzer_names())
+@pytest.mark.parametrize("layer", sorted(set(NAMES) - NO_DERIVATIVE))
+def test_gradient_is_that_of_a_tape(layer: str) -> None:
+    """Of tokens, which have none, only that something arrives."""
+    maps = _maps("gradient", layer)
+    model, x = _model(layer)
+    if NAMES[layer].kind == "float":
+        truth = tape_gradient(model, x, lambda y: tf.reduce_max(y, axis=-1))
+        assert_alike(maps, tree.flatten(truth))
 
 
-@pytest.mark.parametrize("layer", sorted(NAMES))
-def test_table_of_support_says_the_same(layer: str) -> None:
-    """`check_model` does not stop at what is refused, and tells the same."""
-    model, _ = _model(layer)
-    for name in ("input", "gradient", "guided_backprop"):
-        check = innexplain.check_model(model, name)
-        assert check.ok == (layer not in REFUSED[name])
-        if layer in TEXT:
-            assert _names_the_layer(check.problem, layer)
-        elif not check.ok:
-            refused = [row for row in check.rows if row.status != "supported"]
-            assert all(row.status.startswith("refused: ") and row.rule == "-" for row in refused)
-            assert refused
+def _turns() -> list:
+    """Every layer with one of the other methods that support it, turn by turn; backwards where it goes."""
+    pairs = []
+    for turn, layer in enumerate(sorted(set(NAMES) - TEXT)):
+        names = [n for n in innexplain.analyzer_names() if n != "gradient" and layer not in _refused(n)]
+        backwards = [n for n in names if n not in ("input", "random")] or names
+        pairs.append((backwards[turn % len(backwards)], layer))
+    return pairs
+
+
+@pytest.mark.parametrize(("name", "layer"), _turns())
+def test_relevance_arrives(name: str, layer: str) -> None:
+    _maps(name, layer)

@@ -45,7 +45,7 @@ def test_families_run_and_account_for_their_gap(family):
     model = calibrated(family)
     x = np.random.default_rng(1).normal(size=(1, 96, 96, 3)).astype("float32")
     for name in METHODS:
-        core = innexplain.create_analyzer(name, model).core
+        core = innexplain.create_analyzer(name, model).network
         data = core.target.data(None, 1, (10,))
         answer = core.backward.recorded([ops.convert_to_tensor(x)], ops.convert_to_tensor(data), ())
         relevance = ops.convert_to_numpy(answer["relevance"][0])

@@ -66,6 +66,7 @@ def test_the_last_layer_number_and_numpy_numbers_are_accepted():
     assert [a.rule.name for a in analyzer.assignments if a.step.linear is not None] == ["Flat", "Flat"]
 
 
+@pytest.mark.compiled  # channels first, TensorFlow's CPU computes little one operation after the other
 @pytest.mark.parametrize("layer", [layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D])
 def test_box_of_one_number_a_channel_in_both_image_formats(layer):
     """The same network, channels first and last."""
@@ -170,16 +171,17 @@ def test_products_that_are_linear_in_the_signal_lose_nothing(product):
     np.testing.assert_allclose(info["sum"], info["score"], rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["lrp.z_plus", "lrp.alpha_2_beta_1", "lrp.gamma", "deep_taylor"])
 @pytest.mark.parametrize(
-    "relu",
+    ("name", "relu"),
     [
-        lambda: layers.ReLU(negative_slope=0.5),
-        lambda: layers.ReLU(negative_slope=0.5, threshold=0.2),
-        lambda: layers.LeakyReLU(0.3),
-        lambda: layers.Activation(layers.ReLU(negative_slope=0.5)),
+        ("lrp.z_plus", lambda: layers.ReLU(negative_slope=0.5)),
+        ("lrp.alpha_2_beta_1", lambda: layers.ReLU(negative_slope=0.5)),
+        ("lrp.gamma", lambda: layers.ReLU(negative_slope=0.5, threshold=0.2)),
+        ("deep_taylor", lambda: layers.ReLU(negative_slope=0.5, threshold=0.2)),
+        ("lrp.alpha_2_beta_1", lambda: layers.LeakyReLU(0.3)),
+        ("deep_taylor", lambda: layers.Activation(layers.ReLU(negative_slope=0.5))),
     ],
-    ids=["slope", "threshold", "leaky", "nested"],
+    ids=["slope-plus", "slope", "threshold", "threshold-deep", "leaky", "nested"],
 )
 def test_a_relu_is_the_same_as_a_layer_and_behind_activation(name, relu):
     def explained(*hidden):

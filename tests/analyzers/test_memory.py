@@ -15,13 +15,17 @@ from keras import layers as L
 from tensorflow.python.framework.func_graph import FuncGraph
 
 import innexplain
+from innexplain.analyzers.method import METHODS
 from innexplain.backward import BackwardModel
 from tests.zoo import randomise
 from tests.zoo.models import MODELS
 
-from . import NAMES, OF_CLASSES, SOME, create, each_analyzer, rng
+from . import NAMES, OF_CLASSES, create, over, rng
 
-pytestmark = pytest.mark.filterwarnings("ignore::innexplain.errors.InnexplainWarning")
+pytestmark = [
+    pytest.mark.compiled,
+    pytest.mark.filterwarnings("ignore::innexplain.errors.InnexplainWarning"),
+]
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -51,10 +55,8 @@ def failing_target(name):
     return {"neuron_selection_mode": "index" if name in OF_CLASSES else lambda outputs: 1 / 0}
 
 
-@each_analyzer
-def test_a_dropped_analyzer_is_gone(name):
-    """With its compiled functions and the user's model; also after exceptions, before and in a trace."""
-    before = alive(BackwardModel, FuncGraph)
+def use_and_drop(name):
+    """Watch what an analyzer consists of, after use and after exceptions, before a trace and in it."""
     model, x = network(), rng().normal(size=(3, 5)).astype("float32")
     analyzer = create(name, model)
     analyzer.analyze(x)
@@ -63,14 +65,36 @@ def test_a_dropped_analyzer_is_gone(name):
     failing = create(name, model, **failing_target(name))
     with pytest.raises((ZeroDivisionError, innexplain.errors.ArgumentError)):
         failing.analyze(x, 3 if name in OF_CLASSES else None)
-    objects = [analyzer, analyzer.core, analyzer.core.backward, failing, model, model.layers[1]]
-    watched = [weakref.ref(o) for o in objects]
-    assert sum(isinstance(o, BackwardModel) for o in objects) > 0
-    del analyzer, failing, model, objects
+    objects = [analyzer, analyzer.network, analyzer.network.runner, failing, model, model.layers[1]]
+    if METHODS[name].backwards:
+        objects.append(analyzer.network.backward)
+        assert isinstance(objects[-1], BackwardModel)
+    return [weakref.ref(o) for o in objects]
+
+
+def check_gone(*names):
+    """With compiled functions and the user's model."""
+    before = alive(BackwardModel, FuncGraph)
+    watched = {name: use_and_drop(name) for name in names}
     assert alive(BackwardModel, FuncGraph) == before
-    assert [ref() for ref in watched] == [None] * 6
+    for name, references in watched.items():
+        assert [ref() for ref in references] == [None] * 6, name
 
 
+def test_dropped_analyzers_are_gone():
+    """One of each family, in one go."""
+    check_gone(
+        "input", "gradient", "smoothgrad", "guided_backprop", "lrp.alpha_2_beta_1", "pattern.net", "clear"
+    )
+
+
+@pytest.mark.slow
+@over(*NAMES)
+def test_a_dropped_analyzer_is_gone(name):
+    check_gone(name)
+
+
+@pytest.mark.slow
 def test_thirty_cycles_of_create_analyze_delete_are_flat():
     """One of each family in turn, after two rounds of each: neither objects nor memory pile up."""
     model, x = network(), rng().normal(size=(3, 5)).astype("float32")
@@ -82,7 +106,7 @@ def test_thirty_cycles_of_create_analyze_delete_are_flat():
         objects = alive(BackwardModel, FuncGraph)
         return psutil.Process().memory_info().rss / 2**20, objects, len(gc.get_objects())
 
-    names = [name for name in SOME if name in NAMES]
+    names = ("gradient", "smoothgrad", "deconvnet", "guided_backprop", "lrp.epsilon", "lrp.alpha_2_beta_1")
     first, objects, count = cycles(2 * len(names))
     last, objects_after, count_after = cycles(30)
     assert objects_after == objects
@@ -90,6 +114,7 @@ def test_thirty_cycles_of_create_analyze_delete_are_flat():
     assert last - first < 10, f"{first:.0f} MB became {last:.0f} MB"
 
 
+@pytest.mark.slow
 def test_repeated_calls_are_flat():
     """The same analyzer on new images: neither Python objects nor memory pile up."""
     analyzer = create("integrated_gradients", MODELS["conv_net"].build())
@@ -145,6 +170,7 @@ print(json.dumps([peak(50), peak(1000), peak(1000, batch_size=1000)]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "argument"), [("integrated_gradients", "steps"), ("smoothgrad", "augment_by_n")]
 )
@@ -156,12 +182,3 @@ def test_a_thousand_steps_take_the_memory_of_fifty(name, argument):
     assert thousand <= 1.1 * fifty
     assert thousand - fifty < 30
     assert at_once > 1.1 * fifty  # so the measurement would see it
-
-
-def test_the_user_decides_about_the_rows_in_flight():
-    analyzer = innexplain.create_analyzer("smoothgrad", network(), augment_by_n=1000)
-    shapes = set()
-    run = analyzer.core.backward.run
-    analyzer.core.backward.run = lambda what, x, *args: shapes.add(x[0].shape) or run(what, x, *args)
-    analyzer.analyze(np.arange(15.0).reshape(3, 5), batch_size=7)
-    assert max(rows for rows, _ in shapes) == 7

@@ -1,5 +1,7 @@
 """PatternNet and PatternAttribution: by hand, with every estimator, fitted or given; and refusals."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -26,6 +28,11 @@ def network(seed=7):
 
 MODEL = network()
 PATTERNS = PatternComputer(MODEL, ALL).fit(DATA, progress=False)
+
+
+@functools.cache
+def of_types(*fitted):
+    return PatternComputer(MODEL, fitted).fit(DATA, progress=False)
 
 
 def create(method, model=MODEL, **kwargs):
@@ -65,7 +72,7 @@ def test_two_layers_by_hand(method, estimator, head):
 
 def test_below_zero_the_head_takes_the_other_pattern():
     """Outputs are lowered so that the largest is below zero for about half of the data."""
-    model, scores = network(), MODEL.predict(DATA, verbose=0).max(axis=1)
+    model, scores = network(), MODEL(DATA).numpy().max(axis=1)
     model.layers[-1].bias.assign(model.layers[-1].bias - np.median(scores))
     rows = DATA[scores < np.median(scores)][:4]
     every = PatternComputer(model, ALL).fit(DATA, progress=False)
@@ -132,7 +139,7 @@ def test_before_the_fit(method):
 )
 @each_method
 def test_patterns_of_other_types_than_the_estimator_needs(method, kwargs, fitted, needed):
-    patterns = PatternComputer(MODEL, fitted).fit(DATA, progress=False)
+    patterns = of_types(*fitted)
     with pytest.raises(ArgumentError) as caught:
         create(method, patterns=patterns, **kwargs)
     assert f"needs patterns of the types {needed}. Received: patterns of the types {fitted}" in str(

@@ -12,17 +12,13 @@ import tensorflow as tf
 from keras import layers as L
 
 import innexplain
-from tests.eagerly import eagerly
 from tests.zoo import real, undisturbed_random_state
+
+from . import NAMES, PATHS, SPATIAL, create, over
 
 GRADIENTS = ("gradient", "sensitivity", "input_t_gradient", "integrated_gradients", "smoothgrad")
 SIGNALS = ("deconvnet", "guided_backprop")
 PATTERNS = ("pattern.net", "pattern.attribution")
-FEW = {
-    "integrated_gradients": {"steps": 2},
-    "smoothgrad": {"augment_by_n": 2},
-    **dict.fromkeys(PATTERNS, {"estimator": "S_w"}),
-}
 
 
 @functools.cache
@@ -31,7 +27,7 @@ def _network(name: str, data: Path) -> tuple[keras.Model, np.ndarray, list]:
     if name in ("resnet8", "resnet20"):
         model = getattr(real, name)(data)
         x, labels = real.cifar(data, name, count=40)
-        right = np.flatnonzero(model.predict(x, verbose=0).argmax(axis=1) == labels)[:2]
+        right = np.flatnonzero(model(x, training=False).numpy().argmax(axis=1) == labels)[:2]
         return model, x[right], [(int(k),) for k in labels[right]]
     if name == "squeezenet":
         model, photos = real.squeezenet(data), real.photographs(data)
@@ -41,34 +37,36 @@ def _network(name: str, data: Path) -> tuple[keras.Model, np.ndarray, list]:
     return model, photos.x[:2], list(photos.accepted[:2])
 
 
-NETWORKS = ("squeezenet", "mobilenet_v2", "mobilenet_v2_bn", "resnet8", "resnet20")
+# One small network with convolutions, trained batch norms and shortcuts is enough for every day.
+QUICK = "resnet8"
+NETWORKS = ("squeezenet", "mobilenet_v2", "mobilenet_v2_bn", QUICK, "resnet20")
+each_network = pytest.mark.parametrize(
+    "network", [pytest.param(n, marks=() if n == QUICK else pytest.mark.slow) for n in NETWORKS]
+)
 
 
 def _pairs() -> list:
-    """All pairs; the small ResNet meets every analyzer in the quick tests, the others the plain ones."""
-    quick = ("gradient", *SIGNALS)
+    """All pairs of a network and a method."""
     return [
-        pytest.param(n, a, marks=() if n == "resnet8" or a in quick else pytest.mark.slow, id=f"{n}-{a}")
+        pytest.param(n, a, marks=() if n == QUICK and a in PATHS else pytest.mark.slow, id=f"{n}-{a}")
         for n in NETWORKS
-        for a in innexplain.analyzer_names()
+        for a in NAMES
     ]
 
 
 @pytest.mark.parametrize(("network", "name"), _pairs())
 def test_network_is_explained(network: str, name: str, shared_data: Path) -> None:
     model, x, accepted = _network(network, shared_data)
-    analyzer = innexplain.create_analyzer(name, model, **FEW.get(name, {}))
-    with eagerly():
-        answer, info = analyzer.analyze(x, return_info=True)
-    assert answer.shape == (x.shape[:-1] if name in ("sensitivity", "clear") else x.shape)
+    answer, info = create(name, model).analyze(x, return_info=True)
+    assert answer.shape == (x.shape[:-1] if name in SPATIAL else x.shape)
     assert np.isfinite(answer).all()
     assert (np.abs(answer).reshape(2, -1).max(axis=1) > 0).all()
     assert all(int(k) in classes for k, classes in zip(info["neuron"], accepted, strict=True))
-    logits = model.predict_on_batch(x)
+    logits = model(x, training=False).numpy()
     np.testing.assert_allclose(info["score"], logits.max(axis=1), rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@each_network
 def test_gradient_is_that_of_a_tape(network: str, shared_data: Path) -> None:
     model, x, _ = _network(network, shared_data)
     tensor = tf.constant(x)
@@ -99,8 +97,8 @@ class _Rectified(L.Layer):
         return relu(z)
 
 
-@pytest.mark.parametrize("name", SIGNALS)
-@pytest.mark.parametrize("network", NETWORKS)
+@over(*SIGNALS)
+@each_network
 def test_signal_is_that_of_custom_gradients(network: str, name: str, shared_data: Path) -> None:
     model, x, _ = _network(network, shared_data)
 
@@ -119,30 +117,32 @@ def test_signal_is_that_of_custom_gradients(network: str, name: str, shared_data
         tape.watch(tensor)
         score = tf.reduce_max(clone(tensor, training=False), axis=1)
     expected = tape.gradient(score, tensor).numpy()
-    with eagerly():
-        answer = innexplain.create_analyzer(name, model).analyze(x)
+    answer = innexplain.create_analyzer(name, model).analyze(x)
     np.testing.assert_allclose(answer, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
 
 
-@pytest.mark.parametrize("name", ["gradient", "input_t_gradient", *SIGNALS])
+@pytest.mark.slow
+@over("gradient", "input_t_gradient", *SIGNALS)
 def test_both_mobilenets_are_one_network(name: str, shared_data: Path) -> None:
     """Whether biases stand in convolutions or in batch norms is no part of the function."""
     maps = []
     for network in ("mobilenet_v2", "mobilenet_v2_bn"):
         model, x, _ = _network(network, shared_data)
-        with eagerly():
-            maps.append(innexplain.create_analyzer(name, model).analyze(x))
+        maps.append(innexplain.create_analyzer(name, model).analyze(x))
     # A rounding may tip one ReLU in a million: near in the mean, and near at all pixels of one image.
     assert np.linalg.norm(maps[0] - maps[1]) < 2e-3 * np.linalg.norm(maps[0])
     near = np.isclose(maps[0], maps[1], rtol=1e-3, atol=1e-5 * np.abs(maps[0]).max())
     assert near.reshape(2, -1).mean(axis=1).max() > 0.999
 
 
-@pytest.mark.parametrize(("network", "relus"), [("squeezenet", 26), ("mobilenet_v2", 35), ("resnet20", 19)])
-def test_every_relu_is_overridden(network: str, relus: int, shared_data: Path) -> None:
+RELUS = {"squeezenet": 26, "mobilenet_v2": 35, "mobilenet_v2_bn": 35, "resnet8": 7, "resnet20": 19}
+
+
+@each_network
+def test_every_relu_is_overridden(network: str, shared_data: Path) -> None:
     model, _, _ = _network(network, shared_data)
     overridden = innexplain.create_analyzer("guided_backprop", model).overridden
-    assert len(overridden) == relus
+    assert len(overridden) == RELUS[network]
     assert set(overridden) == {layer.name for layer in model.layers if isinstance(layer, L.ReLU)}
 
 
@@ -183,7 +183,7 @@ def test_every_family_is_listed() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", innexplain.analyzer_names())
+@over(*NAMES)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_family_passes_the_check(family: str, name: str, capsys: Any) -> None:
     model = _application(family)

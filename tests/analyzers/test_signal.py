@@ -92,18 +92,22 @@ def test_reference_is_the_network(name: str) -> None:
 
 
 @some_are_zero
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("method", [*METHODS, "gradient"])
-@pytest.mark.parametrize("name", CHAINS)
-def test_matches_the_naive_map(name: str, method: str, dtype: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [*((name, "float64") for name in CHAINS), ("max_pool", "float32"), ("batch_norm", "float32")],
+)
+def test_matches_the_naive_map(name: str, dtype: str) -> None:
     model, x = _chain(name, dtype)
-    neurons = [0, 1, 2, 1]
-    expected = reference.read_sequential(model).explain(x, neurons, method)
-    answer = innexplain.create_analyzer(method, model, neuron_selection_mode="index").analyze(x, neurons)
+    naive, neurons = reference.read_sequential(model), [0, 1, 2, 1]
     tolerance = 1e-9 if dtype == "float64" else 2e-4
-    np.testing.assert_allclose(answer, expected, rtol=tolerance, atol=tolerance * np.abs(expected).max())
-    assert answer.dtype == dtype
-    assert np.abs(expected).max() > 1e-3
+    for method in (*METHODS, "gradient"):
+        expected = naive.explain(x, neurons, method)
+        answer = innexplain.create_analyzer(method, model, neuron_selection_mode="index").analyze(x, neurons)
+        np.testing.assert_allclose(
+            answer, expected, rtol=tolerance, atol=tolerance * np.abs(expected).max(), err_msg=method
+        )
+        assert answer.dtype == dtype
+        assert np.abs(expected).max() > 1e-3
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from innexplain import plots
 from innexplain.cli.main import main
 
 
@@ -51,6 +52,12 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "junk.keras").write_text("no model")
     (folder / "text.txt").write_text("cat\ndog\nowl\n")
     return folder
+
+
+@pytest.fixture
+def unrendered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are made, but their files stay empty: rendering them takes longer than all the rest."""
+    monkeypatch.setattr(plots, "save_figure", lambda figure, path: plots.save_text("", path))
 
 
 @pytest.fixture

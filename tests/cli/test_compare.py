@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 import innexplain
+from innexplain import plots
 from innexplain.cli import compare as command
 from innexplain.comparison import RegionPerturbation, evaluations
 from tests.pages import Page
@@ -33,6 +34,8 @@ def _read(paths: list[Path]) -> np.ndarray:
     return np.stack([np.asarray(Image.open(path)) for path in paths])
 
 
+@pytest.mark.compiled
+@pytest.mark.usefixtures("unrendered")
 def test_the_numbers_are_those_of_compare(files: Path, pictures, tmp_path: Path, innexplain_) -> None:
     (tmp_path / "labels").write_text("0\n2\n1\n")
     folder = tmp_path / "new" / "folder"
@@ -62,14 +65,13 @@ def test_the_numbers_are_those_of_compare(files: Path, pictures, tmp_path: Path,
 
 def test_the_page_and_the_pictures(files: Path, pictures, tmp_path: Path, innexplain_, monkeypatch) -> None:
     """Shown are the pictures as they are, not as the network takes them, under the names of classes."""
-    drawn: list = []
-    usual = innexplain.Comparison.save
+    drawn, usual = {}, plots.save_figure
 
-    def save(self, *arguments: object) -> Path:
-        drawn.append(self.plot_maps(8, *arguments[1:]))
-        return usual(self, *arguments)
+    def save_figure(figure, path: Path) -> Path:
+        drawn[path.name] = figure
+        return usual(figure, path)
 
-    monkeypatch.setattr(innexplain.Comparison, "save", save)
+    monkeypatch.setattr(plots, "save_figure", save_figure)
     code, _, err = innexplain_(
         "compare", files / "rgb.keras", *pictures, "--output", tmp_path, "--preprocess", "resnet50",
         "--analyzers", "gradient,random", "--class-names", files / "text.txt", *QUICK,
@@ -79,13 +81,14 @@ def test_the_page_and_the_pictures(files: Path, pictures, tmp_path: Path, innexp
     page.check()
     assert len(page.pictures) == 3
     assert {"gradient", "random"} <= set(page.cells)
-    axes = drawn[0].axes
+    axes = drawn["maps.png"].axes
     np.testing.assert_array_equal(axes[0].images[0].get_array(), _read(pictures)[0])
     assert axes[0].get_ylabel().split("\n")[0] in ("cat", "dog", "owl")
     with open(tmp_path / "table.csv", encoding="utf-8") as stream:
         assert [row["analyzer"] for row in csv.DictReader(stream)] == ["gradient", "random"]
 
 
+@pytest.mark.usefixtures("unrendered")
 @pytest.mark.parametrize("name", ["grey.keras", "first.keras", "fixed.keras", "any.keras"])
 def test_models_of_every_kind(name: str, files: Path, tmp_path: Path, innexplain_) -> None:
     """One sigmoid unit, channels first, a fixed batch of two, any size: defaults suit them."""
@@ -101,6 +104,7 @@ def test_models_of_every_kind(name: str, files: Path, tmp_path: Path, innexplain
     assert [row["refusal"] for row in numbers["analyzers"]] == [None, None]
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_refusals_are_told(files: Path, tmp_path: Path, innexplain_) -> None:
     call = ["compare", files / "gelu.keras", files / "a.png", "--output", tmp_path]
     call += ["--evaluators", "complexity"]
@@ -166,6 +170,7 @@ def test_one_line_and_no_folder(changed: dict, words: str, files: Path, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_the_call_that_is_changed_succeeds(files: Path, tmp_path: Path, innexplain_) -> None:
     """With the defaults of everything else: a tenth of 10 pixels is a region, all regions are steps."""
     code, _, err = innexplain_(*_call(files, tmp_path / "new", {"--repeats": "1"}))
@@ -175,6 +180,7 @@ def test_the_call_that_is_changed_succeeds(files: Path, tmp_path: Path, innexpla
     assert {"AOPC", "Gini"} <= set(numbers["per_image"]["gradient"])
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_nine_common_analyzers_are_the_default(files: Path, tmp_path: Path, innexplain_) -> None:
     call = ["compare", files / "rgb.keras", files / "a.png", "--output", tmp_path]
     call += ["--evaluators", "completeness"]
@@ -214,6 +220,7 @@ def test_inputs_are_not_overwritten(files: Path, tmp_path: Path, innexplain_) ->
     assert image.read_bytes() == (files / "a.png").read_bytes()
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_interrupted_and_going_on(files: Path, pictures, tmp_path: Path, innexplain_, monkeypatch) -> None:
     usual, asked = evaluations.region_perturbation, []
 

@@ -29,7 +29,7 @@ def _reference(files: Path, model: str, x: np.ndarray, name: str, neuron: int | 
 @pytest.mark.parametrize(
     ("preprocess", "prepare"),
     [
-        ("none", lambda pixels: pixels),
+        pytest.param("none", lambda pixels: pixels, marks=pytest.mark.compiled),
         ("0-1", lambda pixels: pixels / 255),
         ("-1-1", lambda pixels: pixels / 127.5 - 1),
         ("vgg16", lambda pixels: keras.applications.vgg16.preprocess_input(pixels.copy())),

@@ -1,11 +1,13 @@
 """Bad input to `innexplain explain`: one line, exit code 2, before the model runs, nothing left."""
 
+import functools
 import json
 from pathlib import Path
 
 import pytest
 
 import innexplain
+from innexplain.cli import check
 
 # What is changed in a call that would succeed, and what the line must say.
 CASES = {
@@ -119,7 +121,7 @@ def test_class_names_of_every_shape_that_is_taken(content: str, tmp_path: Path) 
     assert read_class_names(str(tmp_path / "names")) == ("cat", "dog", "owl")
 
 
-def test_check_prints_the_table_and_answers_by_exit_code(files: Path, innexplain_) -> None:
+def test_check_prints_the_table_and_answers_by_exit_code(files: Path, innexplain_, monkeypatch) -> None:
     code, out, err = innexplain_("check", files / "rgb.keras", "--analyzer", "deconvnet")
     assert (code, err) == (0, "")
     assert out.splitlines()[0].split() == ["path", "layer", "rule", "status"]
@@ -127,6 +129,7 @@ def test_check_prints_the_table_and_answers_by_exit_code(files: Path, innexplain
     code, out, err = innexplain_("check", files / "gelu.keras", "--analyzer", "deconvnet")
     assert (code, err) == (1, "")
     assert any(line.startswith("curved ") and "refused" in line for line in out.splitlines())
+    monkeypatch.setattr(check, "load_model", functools.cache(check.load_model))
     for name in innexplain.analyzer_names():
         assert innexplain_("check", files / "rgb.keras", "--analyzer", name)[0] == 0
 

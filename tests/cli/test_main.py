@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 import innexplain
-from innexplain.cli import check, demo, explain
+from innexplain.cli import check, compare, demo, explain
 from innexplain.cli.main import main
 from innexplain.errors import ArgumentError, InnexplainWarning
 
-COMMANDS = {command.NAME: command for command in (demo, explain, check)}
+COMMANDS = {command.NAME: command for command in (demo, explain, compare, check)}
 
 
 def _run_apart(*arguments: str, variables: dict[str, str] | None = None):

@@ -19,9 +19,9 @@ from innexplain.comparison import (
     Subject,
     compare,
 )
+from innexplain.comparison.report import sections
 from innexplain.errors import ArgumentError, InputError, ModelError, UnknownNameError
 from tests.comparison.cases import SHAPE, Linear, inputs, network, noise
-from tests.eagerly import eagerly
 
 X = inputs()
 MAPS = {"a": noise(X)}
@@ -109,15 +109,14 @@ def test_analyzers_of_another_model_or_class() -> None:
     model, other = network(), network(seed=1)
     with pytest.raises(ArgumentError, match="'gradient' was made for another model"):
         compare(model, X, [innexplain.create_analyzer("gradient", other)])
-    predicted = model.predict(X, verbose=0).argmax(axis=1)
+    predicted = np.asarray(model(X)).argmax(axis=1)
     analyzer = innexplain.create_analyzer("gradient", model)
     with pytest.raises(ArgumentError, match="'mine' explains the predicted class"):
         compare(model, X, {"mine": analyzer}, [Complexity()], target=(predicted + 1) % 3)
     told = innexplain.create_analyzer("gradient", model, neuron_selection_mode="index")
-    with eagerly():
-        same = compare(model, X, {"mine": analyzer}, [Complexity()], target=predicted)
-        turned = compare(model, X, {"mine": told}, [Complexity()], target=(predicted + 1) % 3)
-        np.testing.assert_array_equal(turned.maps["mine"], told.analyze(X, (predicted + 1) % 3))
+    same = compare(model, X, {"mine": analyzer}, [Complexity()], target=predicted)
+    turned = compare(model, X, {"mine": told}, [Complexity()], target=(predicted + 1) % 3)
+    np.testing.assert_array_equal(turned.maps["mine"], told.analyze(X, (predicted + 1) % 3))
     assert not np.allclose(turned.maps["mine"], same.maps["mine"])
 
 
@@ -149,14 +148,14 @@ class Share(Evaluator):
         return Findings({"share": marked, "output": sure}, {"both": np.stack([marked, sure], axis=1)})
 
 
-def test_an_evaluator_of_ones_own(tmp_path) -> None:
+def test_an_evaluator_of_ones_own() -> None:
     model = Linear()
     found = compare(model, X, MAPS, [Share(0.5), "complexity"])
     np.testing.assert_array_equal(found.values("share")["a"], (MAPS["a"] > 0.5).mean(axis=(1, 2, 3)))
     np.testing.assert_allclose(found.values("output")["a"], model(X).max(axis=1))
     assert found.curves("both")["a"].shape == (3, 2)
     assert found.cells()[0][:3] == ["analyzer", "share v", "output"]
-    text = found.save(tmp_path).read_text("utf-8")
+    text = "\n".join(sections(found, {}))
     assert "Share: &lt;how&gt; much is marked." in text
     assert "Share(above=0.5)" in text
 

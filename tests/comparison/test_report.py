@@ -21,10 +21,10 @@ from innexplain.comparison import (
     RegionPerturbation,
     compare,
 )
+from innexplain.comparison.report import sections
 from innexplain.errors import ArgumentError, InputError, OutputPathError, UnknownNameError
 from tests.comparison.cases import FAST, Linear, inputs, network, noise
 from tests.comparison.test_choosing import Share
-from tests.eagerly import eagerly
 from tests.pages import Page
 
 X = inputs()
@@ -36,9 +36,8 @@ def found() -> Comparison:
     """A method that is refused, one with a name full of HTML, and labels."""
     inside = keras.Sequential([keras.Input((7, 5, 2)), keras.layers.Activation("gelu", name="not>straight")])
     model = keras.Sequential([keras.Input((7, 5, 2)), inside, network()])
-    with eagerly():
-        methods = {"gradient": "gradient", HOSTILE: noise(X), "deconvnet": "deconvnet"}
-        return compare(model, X, methods, [FAST, Complexity(), Share()], [0, 1, 2], seed=4)
+    methods = {"gradient": "gradient", HOSTILE: noise(X), "deconvnet": "deconvnet"}
+    return compare(model, X, methods, [FAST, Complexity(), Share()], [0, 1, 2], seed=4)
 
 
 @pytest.fixture(scope="module")
@@ -229,33 +228,29 @@ def test_a_column_that_nobody_has_numbers_for_is_empty_and_no_error() -> None:
 def test_the_grid_of_maps_says_what_colours_mean(tmp_path: Path) -> None:
     """Sensitivity has no for and against, whatever it is called; noise that was given counts as relevance."""
     model = network()
-    with eagerly():
-        mine = create_analyzer("sensitivity", model, norm=1)
-        smooth = create_analyzer("smoothgrad", model, analyzer=mine, augment_by_n=2)
-        methods = {
-            "norm": mine,
-            "smooth": smooth,
-            "gradient": "gradient",
-            "noise": noise(X),
-            "image": "input",
-        }
-        figure = compare(model, X, methods, [Complexity()]).plot_maps()
+    mine = create_analyzer("sensitivity", model, norm=1)
+    smooth = create_analyzer("smoothgrad", model, analyzer=mine, augment_by_n=2)
+    methods = {
+        "norm": mine,
+        "smooth": smooth,
+        "gradient": "gradient",
+        "noise": noise(X),
+        "image": "input",
+    }
+    figure = compare(model, X, methods, [Complexity()]).plot_maps()
     bars = [axes for axes in figure.axes if axes.get_xticklabels()]
     words = [axes.get_xticklabels()[-1].get_text() for axes in bars]
     assert words == ["for the explained class", "highest strength", "signal above zero"]
     assert [bar.get_xlabel().split("\n")[0] for bar in bars] == ["gradient, noise", "norm, smooth", "image"]
 
 
-def test_the_report_says_when_every_region_was_replaced(tmp_path: Path) -> None:
+def test_the_report_says_when_every_region_was_replaced() -> None:
     """Seven by five pixels in regions of two make twelve: eleven steps are fewer, no steps given are all."""
-    texts = [
-        compare(Linear(), X[:1], {"a": noise(X[:1])}, [RegionPerturbation(2, steps, repeats=1)])
-        .save(tmp_path)
-        .read_text("utf-8")
-        for steps in (11, 12, None)
-    ]
-    said = ["All 12 regions were replaced in the end" in text for text in texts]
-    assert said == [False, True, True]
+    for steps, all_replaced in ((11, False), (12, True), (None, True)):
+        kind = RegionPerturbation(2, steps, repeats=1)
+        found = compare(Linear(), X[:1], {"a": noise(X[:1])}, [kind])
+        text = "\n".join(sections(found, {}))
+        assert ("All 12 regions were replaced in the end" in text) == all_replaced
 
 
 def test_one_image_has_no_band(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -9,8 +10,7 @@ from innexplain.analyzers import Analyzer
 from innexplain.comparison import Complexity, MaxSensitivity, RegionPerturbation, compare
 from innexplain.comparison import evaluations as kinds
 from innexplain.errors import OutputPathError
-from tests.comparison.cases import FAST, Linear, counted, inputs, network, noise
-from tests.eagerly import eagerly
+from tests.comparison.cases import FAST, SHAPE, Linear, counted, inputs, noise
 
 X = inputs()
 
@@ -25,10 +25,16 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list:
     return log
 
 
-def _run(folder: Path | None, model=None, x: np.ndarray = X, **changed: object):
+def softmax(seed: int = 0) -> keras.Model:
+    """The smallest classifier there is: what is kept of it is as much as of any other."""
+    keras.utils.set_random_seed(seed)
+    layers = [keras.Input(SHAPE), keras.layers.Flatten(), keras.layers.Dense(3, activation="softmax")]
+    return keras.Sequential(layers)
+
+
+def _run(folder: Path, model=None, x: np.ndarray = X, **changed: object):
     call = {"analyzers": ["gradient", "random"], "evaluators": [FAST, Complexity()], **changed}
-    with eagerly():
-        return compare(network() if model is None else model, x, folder=folder, **call)
+    return compare(softmax() if model is None else model, x, folder=folder, **call)
 
 
 def _same(a, b) -> bool:
@@ -40,7 +46,7 @@ def _same(a, b) -> bool:
 
 
 def test_a_second_call_computes_nothing(tmp_path: Path, calls: list) -> None:
-    model = network()
+    model = softmax()
     first = _run(tmp_path, model)
     assert len(calls) == 2 * (2 + 2)  # two methods: explained twice, once to compile; two evaluators
     calls.clear()
@@ -51,7 +57,7 @@ def test_a_second_call_computes_nothing(tmp_path: Path, calls: list) -> None:
 
 
 def test_what_is_new_is_computed_and_the_rest_is_kept(tmp_path: Path, calls: list) -> None:
-    model = network()
+    model = softmax()
     _run(tmp_path, model)
     calls.clear()
     more = _run(tmp_path, model, analyzers=["input", "gradient", "random"])
@@ -63,25 +69,29 @@ def test_what_is_new_is_computed_and_the_rest_is_kept(tmp_path: Path, calls: lis
 
 
 def test_weights_inputs_classes_and_settings_count(tmp_path: Path, calls: list) -> None:
-    model = network()
-    before = _run(tmp_path, model)
+    """Each run differs from the one before in one thing, and finds nothing of it that it could use."""
+    state: dict = {"model": softmax()}
+    before = _run(tmp_path, **state)
     for changed in (
-        {"model": network(seed=1)},
+        {"model": softmax(seed=1)},
         {"x": inputs(seed=1)},
-        {"x": X.astype("float64")},
+        {"x": inputs(seed=1).astype("float64")},
         {"target": (before.target + 1) % 3},
     ):
         calls.clear()
-        assert not _same(before, _run(tmp_path, **{"model": model, **changed}))
+        state |= changed
+        after = _run(tmp_path, **state)
+        assert not _same(before, after), changed
         assert len(calls) == 8, changed
-        _run(tmp_path, model)  # as it was
+        before = after
     for changed in ({"seed": 1}, {"evaluators": [RegionPerturbation(3, 2, repeats=2), Complexity()]}):
         calls.clear()
-        after = _run(tmp_path, model, **changed)
+        state |= changed
+        after = _run(tmp_path, **state)
         assert np.array_equal(before.maps["gradient"], after.maps["gradient"])
         assert not _same(before, after)
         assert 2 <= len(calls) <= 4, changed
-        _run(tmp_path, model)
+        before = after
 
 
 def test_the_channel_axis_counts(tmp_path: Path, calls: list) -> None:
@@ -119,16 +129,21 @@ def test_given_maps_are_kept_by_their_values(tmp_path: Path, calls: list) -> Non
     assert len(calls) == 2
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple:
+    """A model, what was found of it, and the parts that were kept."""
+    folder, model = tmp_path_factory.mktemp("finished"), softmax()
+    return model, _run(folder, model), {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
 @pytest.mark.parametrize("damage", ["cut", "emptied", "changed", "replaced", "swapped", "a folder of junk"])
-def test_damaged_parts_are_computed_anew(damage: str, tmp_path: Path, calls: list) -> None:
-    model = network()
-    first = _run(tmp_path, model)
-    parts = sorted(tmp_path.iterdir())
+def test_damaged_parts_are_computed_anew(damage: str, tmp_path: Path, calls: list, finished: tuple) -> None:
+    model, first, parts = finished
     assert len(parts) == 2 * 3
-    whole = [part.read_bytes() for part in parts]
-    for number, (part, content) in enumerate(zip(parts, whole, strict=True)):
+    whole = list(parts.values())
+    for number, (name, content) in enumerate(parts.items()):
         middle = len(content) // 2
-        part.write_bytes(
+        (tmp_path / name).write_bytes(
             {
                 "cut": content[:middle],
                 "emptied": b"",
@@ -138,10 +153,9 @@ def test_damaged_parts_are_computed_anew(damage: str, tmp_path: Path, calls: lis
                 "a folder of junk": b"\x80\x04cos\nsystem\n",
             }[damage]
         )
-    calls.clear()
     assert _same(first, _run(tmp_path, model))
     assert len(calls) == 8
-    assert sorted(tmp_path.iterdir()) == parts
+    assert sorted(path.name for path in tmp_path.iterdir()) == list(parts)
     calls.clear()
     _run(tmp_path, model)
     assert calls == []
@@ -149,9 +163,9 @@ def test_damaged_parts_are_computed_anew(damage: str, tmp_path: Path, calls: lis
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
 def test_an_end_in_the_middle_keeps_what_is_finished(
-    error: type, tmp_path: Path, calls: list, monkeypatch: pytest.MonkeyPatch
+    error: type, tmp_path: Path, calls: list, finished: tuple, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = network()
+    model, whole, _ = finished
     usual, done = kinds.gini, []
 
     def ends(*arguments: object, **keywords: object):
@@ -168,8 +182,8 @@ def test_an_end_in_the_middle_keeps_what_is_finished(
     assert names == finished | {"gradient.complexity.part"}
     calls.clear()
     monkeypatch.setattr(kinds, "gini", usual)
-    assert _same(_run(tmp_path, model), _run(None, model))
-    assert len(calls) == 1 + 8  # what was missing, then all of it without a folder
+    assert _same(_run(tmp_path, model), whole)
+    assert len(calls) == 1  # what was missing
 
 
 def test_a_folder_that_cannot_be_made_is_found_at_once(tmp_path: Path) -> None:

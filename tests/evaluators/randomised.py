@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import keras
 import numpy as np
-from innexplain.analyzers.backward import BackwardAnalyzer
 from keras import layers as L
 
 import innexplain
@@ -36,12 +35,13 @@ def bits(model: keras.Model) -> list[bytes]:
 def watched(model: keras.Model, action: Callable[[], None], **kwargs) -> innexplain.Analyzer:
     """An analyzer that does something whenever it explains."""
     analyzer = innexplain.create_analyzer("gradient", model, **kwargs)
+    attribute, analyzer.neurons = analyzer.attribute, []
 
-    class Watched(BackwardAnalyzer):
-        def explain(self, rows, data, request):
-            action()
-            result = super().explain(rows, data, request)
-            self.neurons = [*getattr(self, "neurons", []), result.neuron]
-            return result
+    def watching(rows, data, request):
+        action()
+        result = attribute(rows, data, request)
+        analyzer.neurons.append(result.neuron)
+        return result
 
-    return Watched(analyzer.core, "watched")
+    analyzer.attribute = watching
+    return analyzer

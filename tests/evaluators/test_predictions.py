@@ -54,7 +54,7 @@ def test_outputs_are_those_of_the_model(name: str) -> None:
     given = {"list": [x], "dict": {"picture": x}}.get(name, x)
     found = predictor(model)(x)
     assert found.dtype == np.float64
-    np.testing.assert_allclose(found, model.predict(given, verbose=0), rtol=1e-5)
+    np.testing.assert_allclose(found, model(given), rtol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int64", "float16", "float64", "bool"])

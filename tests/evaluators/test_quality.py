@@ -61,58 +61,63 @@ def state(model: keras.Model) -> list[np.ndarray]:
     return [keras.ops.convert_to_numpy(v) for v in [*model.variables, *model.optimizer.variables]]
 
 
-def test_training_does_not_notice() -> None:
-    ends = []
-    for callbacks in (
-        [],
-        [NetworkQuality(X[:6], "smoothgrad", analyzer_arguments={"augment_by_n": 2}, **SETTINGS)],
-    ):
+@pytest.fixture(scope="module")
+def ends() -> dict:
+    """What a training ends with (state, history, what is drawn next), and the same one watched."""
+    found: dict = {"weights": []}
+    qualities = [
+        NetworkQuality(X[:6], "smoothgrad", analyzer_arguments={"augment_by_n": 2}, **SETTINGS),
+        NetworkQuality(X[:6], "lrp.epsilon", **SETTINGS),
+    ]
+    for name, callbacks in (("alone", []), ("watched", qualities)):
         model = network()
-        history = fit(model, *callbacks)
+        keep = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs, m=model: found["weights"].append(m.get_weights())
+        )
+        history = fit(model, *callbacks, *([keep] if callbacks else []), epochs=2)
         drawn = [random.random(), np.random.random(), float(tf.random.uniform(()))]  # noqa: NPY002
-        ends.append((state(model), history.history, drawn))
-    for one, other in zip(ends[0][0], ends[1][0], strict=True):
+        found[name] = (state(model), history.history, drawn)
+    return {**found, "model": model, "records": qualities[1].history}
+
+
+def test_training_does_not_notice(ends: dict) -> None:
+    for one, other in zip(ends["alone"][0], ends["watched"][0], strict=True):
         np.testing.assert_array_equal(one, other)
-    assert ends[0][1:] == ends[1][1:]
+    assert ends["alone"][1:] == ends["watched"][1:]
 
 
-def test_records_are_those_of_the_weights_of_each_epoch() -> None:
-    model, weights = network(), []
-    keep = keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: weights.append(model.get_weights())
-    )
-    quality = NetworkQuality(X[:6], "lrp.epsilon", **SETTINGS)
-    history = fit(model, quality, keep)
-    assert [record["epoch"] for record in quality.history] == [1, 2, 3]
+def test_records_are_those_of_the_weights_of_each_epoch(ends: dict) -> None:
+    model, records, history = ends["model"], ends["records"], ends["watched"][1]
+    assert [record["epoch"] for record in records] == [1, 2]
     for name in ("accuracy", "val_accuracy", "loss", "val_loss"):
-        assert [record[name] for record in quality.history] == pytest.approx(history.history[name])
-    for record, w in zip(quality.history, weights, strict=True):
+        assert [record[name] for record in records] == pytest.approx(history[name])
+    for record, w in zip(records, ends["weights"], strict=True):
         model.set_weights(w)
         maps = innexplain.create_analyzer("lrp.epsilon", model).analyze(X[:6])
         found = region_perturbation(model, X[:6], maps, **SETTINGS)
         assert record["aopc"] == pytest.approx(found.aopc[-1], abs=1e-6)
         assert record["aopc_minus_random"] == pytest.approx(found.aopc_minus_random[-1], abs=1e-6)
-    assert len({record["aopc"] for record in quality.history}) == 3
+    assert len({record["aopc"] for record in records}) == 2
 
 
-@pytest.mark.parametrize(
-    ("every", "expected"),
-    [
+def test_chosen_epochs() -> None:
+    expected = [
         (1, [1, 2, 3, 4, 5]),
         (2, [2, 4]),
         (np.int64(3), [3]),
         ([1, 5, 9], [1, 5]),
         (range(2, 4), [2, 3]),
         ({4}, [4]),
-    ],
-)
-def test_chosen_epochs(every, expected: list) -> None:
-    quality = NetworkQuality(X[:2], "gradient", every=every, steps=1, **SETTINGS)
-    fit(plain(), quality, epochs=5)
-    assert [record["epoch"] for record in quality.history] == expected
+    ]
+    settings = {"steps": 1, **SETTINGS}
+    qualities = [NetworkQuality(X[:2], "gradient", every=every, **settings) for every, _ in expected]
+    fit(plain(), *qualities, epochs=5)
+    recorded = [[record["epoch"] for record in quality.history] for quality in qualities]
+    assert recorded == [epochs for _, epochs in expected]
 
 
-def test_everything_is_made_once(monkeypatch) -> None:
+@pytest.mark.compiled
+def test_everything_is_made_once_a_model_also_where_training_builds_it(monkeypatch) -> None:
     made = []
 
     def create(*args, **kwargs):
@@ -124,18 +129,13 @@ def test_everything_is_made_once(monkeypatch) -> None:
     model = plain()
     fit(model, quality)
     assert len(made) == 1 and made[0].model is model
-    assert made[0].core.backward.traces == 1
-    fit(plain(), quality, epochs=1)  # another model, another analyzer
-    assert len(made) == 2
-    assert [record["epoch"] for record in quality.history] == [1]
-
-
-def test_a_model_that_is_built_by_training() -> None:
+    assert made[0].network.runner.traces == 1
     keras.utils.set_random_seed(0)
-    model = keras.Sequential([L.Flatten(), L.Dense(2, activation="softmax")])
-    model.compile("sgd", "sparse_categorical_crossentropy")
-    quality = NetworkQuality(X[:2], "gradient", steps=2, **SETTINGS)
-    fit(model, quality, epochs=1)
+    other = keras.Sequential([L.Flatten(), L.Dense(2, activation="softmax")])
+    other.compile("sgd", "sparse_categorical_crossentropy")
+    fit(other, quality, epochs=1)
+    assert len(made) == 2 and made[1].model is other
+    assert [record["epoch"] for record in quality.history] == [1]
     assert set(quality.history[0]) == {"epoch", "aopc", "aopc_minus_random", "loss", "val_loss"}
 
 

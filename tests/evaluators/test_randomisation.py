@@ -7,19 +7,31 @@ from keras import layers as L
 
 import innexplain
 from innexplain.errors import ArgumentError
-from innexplain.evaluators import parameter_randomisation, rank_correlation, ssim
+from innexplain.evaluators import RandomisationResult, parameter_randomisation, rank_correlation, ssim
 from tests import zoo
 from tests.evaluators.randomised import LAYERS, X, network, watched
 
 both_modes = pytest.mark.parametrize("mode", ["cascading", "independent"])
 
 
+@pytest.fixture(scope="module")
+def model() -> keras.Model:
+    """One for all: its weights come back, which test_randomisation_models.py holds to every bit."""
+    return network()
+
+
+@pytest.fixture(scope="module")
+def cascading(model: keras.Model) -> RandomisationResult:
+    """What the defaults find of gradients."""
+    return parameter_randomisation(model, X, "gradient")
+
+
 # --- What is found -------------------------------------------------------------------------------
 
 
 @both_modes
-def test_a_map_that_does_not_look_at_weights_stays(mode: str) -> None:
-    found = parameter_randomisation(network(), X, "input", mode=mode)
+def test_a_map_that_does_not_look_at_weights_stays(mode: str, model: keras.Model) -> None:
+    found = parameter_randomisation(model, X, "input", mode=mode)
     assert found.layers == LAYERS
     assert found.mode == mode
     np.testing.assert_allclose(found.rank_correlation, np.ones((5, 3)), rtol=1e-12)
@@ -28,8 +40,8 @@ def test_a_map_that_does_not_look_at_weights_stays(mode: str) -> None:
 
 @pytest.mark.parametrize("absolute", [True, False])
 @pytest.mark.parametrize("name", ["gradient", "lrp.epsilon"])
-def test_maps_that_look_at_weights_change(name: str, absolute: bool) -> None:
-    found = parameter_randomisation(network(), X, name, absolute=absolute)
+def test_maps_that_look_at_weights_change(name: str, absolute: bool, model: keras.Model) -> None:
+    found = parameter_randomisation(model, X, name, absolute=absolute)
     assert (found.mean_rank_correlation < 0.9).all()
     assert found.mean_rank_correlation[-1] < 0.5
     assert (found.mean_ssim < 0.9).all()
@@ -47,12 +59,12 @@ def test_layers_that_no_map_depends_on_change_nothing() -> None:
 
 
 def reference(model: keras.Model, analyzer: str, mode: str, seed: int) -> list[np.ndarray]:
-    """The maps with weights set by hand, of networks that are built anew."""
-    neurons = model.predict(X, verbose=0).argmax(axis=1)
-    maps = []
+    """The maps with weights set by hand, of another network."""
+    neurons = np.asarray(model(X)).argmax(axis=1)
+    maps, copy = [], network()
+    base, trained = copy.get_layer("base"), copy.get_weights()
     for last in range(len(LAYERS)):
-        copy = network()
-        base = copy.get_layer("base")
+        copy.set_weights(trained)
         for number in range(last + 1) if mode == "cascading" else [last]:
             name = LAYERS[number].split("/")[-1]
             layer = base.get_layer(name) if number > 2 else copy.get_layer(name)
@@ -71,8 +83,7 @@ def reference(model: keras.Model, analyzer: str, mode: str, seed: int) -> list[n
 
 @both_modes
 @pytest.mark.parametrize("name", ["gradient", "lrp.epsilon"])
-def test_maps_are_those_of_networks_with_these_weights(mode: str, name: str) -> None:
-    model = network()
+def test_maps_are_those_of_networks_with_these_weights(mode: str, name: str, model: keras.Model) -> None:
     found = parameter_randomisation(model, X, name, mode=mode, seed=5)
     original = innexplain.create_analyzer(name, model).analyze(X).sum(axis=-1)
     for row, maps in enumerate(reference(model, name, mode, 5)):
@@ -80,18 +91,18 @@ def test_maps_are_those_of_networks_with_these_weights(mode: str, name: str) -> 
         np.testing.assert_allclose(found.rank_correlation[row], rank_correlation(original, maps), atol=1e-3)
 
 
-def test_both_modes_begin_alike_and_go_apart() -> None:
-    a, b = (parameter_randomisation(network(), X, "gradient", mode=m) for m in ("cascading", "independent"))
+def test_both_modes_begin_alike_and_go_apart(model: keras.Model, cascading: RandomisationResult) -> None:
+    a, b = cascading, parameter_randomisation(model, X, "gradient", mode="independent")
     np.testing.assert_allclose(a.ssim[0], b.ssim[0], rtol=1e-5)
     assert (np.abs(a.ssim[1:] - b.ssim[1:]).max(axis=1) > 1e-3).all()
 
 
-@pytest.mark.parametrize("batch_size", [1, 2])
-def test_batches_do_not_matter_and_the_seed_does(batch_size: int) -> None:
-    whole, parts = (parameter_randomisation(network(), X, "gradient", batch_size=b) for b in (32, batch_size))
-    np.testing.assert_allclose(whole.ssim, parts.ssim, atol=1e-4)
-    other = parameter_randomisation(network(), X, "gradient", seed=1)
-    assert (np.abs(whole.ssim - other.ssim) > 1e-4).all()
+def test_batches_do_not_matter_and_the_seed_does(model: keras.Model, cascading: RandomisationResult) -> None:
+    for batch_size in (1, 2):
+        parts = parameter_randomisation(model, X, "gradient", batch_size=batch_size)
+        np.testing.assert_allclose(cascading.ssim, parts.ssim, atol=1e-4)
+    other = parameter_randomisation(model, X, "gradient", seed=1)
+    assert (np.abs(cascading.ssim - other.ssim) > 1e-4).all()
 
 
 def test_kernels_keep_mean_and_deviation_and_vectors_their_values() -> None:
@@ -114,8 +125,7 @@ def test_kernels_keep_mean_and_deviation_and_vectors_their_values() -> None:
 
 @pytest.mark.parametrize("mode", ["max_activation", "index"])
 @pytest.mark.parametrize("selection", [None, [3, 0, 2]])
-def test_the_neuron_stays_the_same(mode: str, selection: list | None) -> None:
-    model = network()
+def test_the_neuron_stays_the_same(mode: str, selection: list | None, model: keras.Model) -> None:
     predicted: list[list[int]] = []
 
     def predict() -> None:
@@ -131,15 +141,13 @@ def test_the_neuron_stays_the_same(mode: str, selection: list | None) -> None:
     assert [neurons.tolist() for neurons in analyzer.neurons] == [selection or predicted[0]] * 6
 
 
-def test_a_chosen_neuron_by_name_is_that_of_an_analyzer() -> None:
-    model = network()
+def test_a_chosen_neuron_by_name_is_that_of_an_analyzer(model: keras.Model) -> None:
     made = innexplain.create_analyzer("gradient", model, neuron_selection_mode="index")
     a = parameter_randomisation(model, X, "gradient", neuron_selection=1)
     b = parameter_randomisation(model, X, made, neuron_selection=[1, 1, 1])
     np.testing.assert_array_equal(a.ssim, b.ssim)
-    assert (
-        np.abs(a.ssim - parameter_randomisation(model, X, "gradient", neuron_selection=2).ssim).max() > 1e-3
-    )
+    other = parameter_randomisation(model, X, "gradient", neuron_selection=2)
+    assert np.abs(a.ssim - other.ssim).max() > 1e-3
 
 
 def test_one_sigmoid_unit() -> None:

@@ -73,6 +73,7 @@ def test_mnist_is_what_the_file_has_in_zero_to_one(tmp_path):
     assert len(few.train_y) == len(few.test_x) == len(few.test_y) == 3
 
 
+@pytest.mark.slow
 def test_mnist_of_the_shared_data(shared_data):
     found = data.load_mnist(shared_data / "mnist.npz")
     assert (len(found.train_x), len(found.test_x)) == (60_000, 10_000)

@@ -1,10 +1,12 @@
 """What examples/clear_paper measures and draws, on small networks, and whole runs on generated data."""
 
 import doctest
+import functools
 
 import experiments
 import figures
 import keras
+import networks
 import numpy as np
 import pytest
 import table1
@@ -22,11 +24,11 @@ def rng(seed=0):
     return np.random.default_rng(seed)
 
 
-def small_model(seed=0, classes=3, frozen=()):
+def small_model(seed=0, classes=3, frozen=(), filters=4):
     keras.utils.set_random_seed(seed)
     layers = [
-        keras.layers.Conv2D(4, 3, padding="same", activation="relu", name="body"),
-        keras.layers.Conv2D(4, 3, padding="same", activation="relu", name="middle"),
+        keras.layers.Conv2D(filters, 3, padding="same", activation="relu", name="body"),
+        keras.layers.Conv2D(filters, 3, padding="same", activation="relu", name="middle"),
         keras.layers.Conv2D(classes, 1, name="classes"),
         keras.layers.GlobalAveragePooling2D(),
         keras.layers.Softmax(),
@@ -105,16 +107,16 @@ def test_choice_makes_do_with_what_there_is():
 def test_training_moves_all_weights_and_finds_the_classes():
     y = rng().integers(0, 3, 300)
     x = (y[:, None, None, None] / 2 + 0.1 * rng(1).random((300, 6, 5, 1))).astype("float32")
-    model = small_model()
+    model = small_model(filters=16)
     before = [w.numpy() for w in model.weights]
-    training.train(model, x, y, epochs=60)
+    training.train(model, x, y, epochs=20)
     assert all((w.numpy() != old).any() for w, old in zip(model.weights, before, strict=True))
     assert (training.predicted(model, x, batch_size=7) == y).mean() > 0.9
 
 
-def test_training_behind_a_frozen_body_changes_the_rest_of_the_same_model():
-    y = rng().integers(0, 3, 300)
-    x = (y[:, None, None, None] / 2 + 0.1 * rng(1).random((300, 6, 5, 1))).astype("float32")
+def test_training_behind_a_frozen_body_changes_the_rest_of_the_same_model(few_steps):
+    y = rng().integers(0, 3, 100)  # two batches
+    x = (y[:, None, None, None] / 2 + 0.1 * rng(1).random((100, 6, 5, 1))).astype("float32")
     model = small_model(frozen=("body",))
     # What the whole model would learn if the body ran in every epoch: the same.
     twin = keras.models.clone_model(model)
@@ -148,7 +150,18 @@ def digits(tmp_path):
     return tmp_path
 
 
-def test_run_on_digits(digits, capsys):
+@pytest.fixture(params=[True, pytest.param(False, marks=pytest.mark.slow)], ids=["small", "as in the paper"])
+def networks_(request, monkeypatch, few_steps):
+    """The networks with one hidden layer, and two images in a figure; the slow tests have them in full."""
+    if request.param:
+        for name in ("MNIST", "SVHN"):
+            monkeypatch.setattr(networks, name, ((3, 8), networks.POOL, (1, 10)))
+        monkeypatch.setattr(figures, "choose", functools.partial(figures.choose, count=2))
+
+
+def test_run_on_digits(digits, networks_, capsys, monkeypatch):
+    measured, usual = [], table1.measure
+    monkeypatch.setattr(table1, "measure", lambda *given: measured.append(given[3]) or usual(*given))
     output = digits / "results" / "first"
     given = ["mnist", "--data", str(digits / "mnist.npz"), "--limit", "30"]
     assert (
@@ -178,6 +191,9 @@ def test_run_on_digits(digits, capsys):
     assert fourth[-1] == "Responses are rectified at every ReLU."
     assert (digits / "second" / "mnist-rectify-right.png").exists()
     assert not (digits / "second" / "clear_mnist.keras").exists()
+    first, loaded, shuffled, rectified = measured
+    np.testing.assert_allclose(loaded, first, rtol=1e-4, atol=1e-6 * np.abs(first).max())
+    assert all((other != loaded).mean() > 0.1 for other in (shuffled, rectified))
 
 
 def test_errors_are_a_line(digits, capsys):
@@ -191,7 +207,7 @@ def test_errors_are_a_line(digits, capsys):
 
 # Of a network that has seen 20 images of noise.
 @pytest.mark.filterwarnings("ignore:clear. the map of .* zero everywhere:innexplain.errors.InnexplainWarning")
-def test_run_on_house_numbers(tmp_path, capsys):
+def test_run_on_house_numbers(tmp_path, networks_):
     for part in ("train", "test"):
         savemat(tmp_path / f"{part}_32x32.mat", svhn_arrays(20))
     given = ["svhn", "--data", str(tmp_path), "--output", str(tmp_path / "out"), "--epochs", "1"]

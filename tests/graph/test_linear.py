@@ -18,63 +18,56 @@ LAST, FIRST = "channels_last", "channels_first"
 SIZES = {1: (9,), 2: (7, 8), 3: (5, 6, 5)}  # by number of spatial axes
 
 
-def _grid(name: str, rank: int, *plain: dict, **choices: tuple) -> list:
-    """`(id, layer name, shape without batch, arguments)` for every combination, and for `plain` ones."""
+def _rows(name: str, rank: int, common: dict, *options: dict) -> list:
+    """`(id, layer name, shape without batch, arguments)`, with what all rows share and what each has."""
     rows = []
-    product = [dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())]
-    for kwargs in [*(product if choices else ()), *plain]:
-        first = kwargs.get("data_format") == FIRST
-        shape = (4, *SIZES[rank]) if first else (*SIZES[rank], 4)
-        label = "-".join(f"{k}={v}" for k, v in kwargs.items())
-        rows.append(pytest.param(name, shape, kwargs, id=f"{name}-{label}"))
+    for own in options:
+        shape = (4, *SIZES[rank]) if own.get("data_format") == FIRST else (*SIZES[rank], 4)
+        label = "-".join(f"{k}={v}" for k, v in own.items())
+        rows.append(pytest.param(name, shape, {**common, **own}, id=f"{name}-{label or 'plain'}"))
     return rows
 
 
 def _convolutions() -> list:
     rows = []
     for rank in (1, 2, 3):
-        name, common = f"Conv{rank}D", {"filters": 4, "kernel_size": 3 if rank < 3 else 2}
-        paddings = ("valid", "same", "causal") if rank == 1 else ("valid", "same")
-        rows += _grid(
-            name,
+        rows += _rows(
+            f"Conv{rank}D",
             rank,
-            {**common, "strides": 2, "dilation_rate": 1, "activation": "relu"},
-            {**common, "groups": 2, "strides": 2, "padding": "same"},
-            {**common, "groups": 2, "use_bias": False},
-            {**common, "dilation_rate": 2, "padding": "same", "data_format": FIRST},
-            {**common, "strides": 2, "padding": "same", "data_format": FIRST, "activation": "tanh"},
-            **{k: (v,) for k, v in common.items()},
-            padding=paddings,
-            strides=(1, 2, 3),
-            use_bias=(True, False),
+            {"filters": 4, "kernel_size": 3 if rank < 3 else 2},
+            {},
+            {"strides": 2, "activation": "relu"},
+            {"strides": 2, "padding": "same", "use_bias": False},
+            {"strides": 3, "padding": "same"},
+            {"dilation_rate": (3, 3, 2)[rank - 1], "use_bias": False},
+            {"dilation_rate": 2, "padding": "same"},
+            {"dilation_rate": 2, "padding": "same", "data_format": FIRST},
+            *([{"strides": 2, "padding": "same", "data_format": FIRST, "activation": "tanh"}] * (rank < 3)),
         )
-        rows += _grid(
-            name,
-            rank,
-            **{k: (v,) for k, v in common.items()},
-            padding=paddings,
-            dilation_rate=(2, 3)[: 4 - rank],
-        )
-    uneven = {"filters": 3, "kernel_size": (3, 2), "strides": (2, 1), "padding": "same"}
-    causal = {"filters": 3, "kernel_size": 3, "padding": "causal", "data_format": FIRST}
-    return [*rows, *_grid("Conv2D", 2, uneven), *_grid("Conv1D", 1, causal)]
+    causal = [{}, {"strides": 2, "use_bias": False}, {"dilation_rate": 3}, {"data_format": FIRST}]
+    uneven = {"kernel_size": (3, 2), "strides": (2, 1), "padding": "same"}
+    grouped = {"kernel_size": 3, "groups": 2, "strides": 2, "padding": "same"}
+    return [
+        *rows,
+        *_rows("Conv1D", 1, {"filters": 3, "kernel_size": 3, "padding": "causal"}, *causal),
+        *_rows("Conv2D", 2, {"filters": 4}, uneven, grouped),
+    ]
 
 
 def _transposed() -> list:
     rows = []
     for rank in (1, 2, 3):
-        common = {"filters": 3, "kernel_size": 3}
-        rows += _grid(
+        rows += _rows(
             f"Conv{rank}DTranspose",
             rank,
-            {**common, "strides": 3, "output_padding": 1},
-            {**common, "strides": 2, "padding": "same", "data_format": FIRST, "activation": "relu"},
-            {**common, "dilation_rate": 2},
-            {**common, "dilation_rate": 2, "padding": "same", "data_format": FIRST},
-            **{k: (v,) for k, v in common.items()},
-            padding=("valid", "same"),
-            strides=(1, 2),
-            use_bias=(True, False),
+            {"filters": 3, "kernel_size": 3},
+            {"use_bias": False},
+            {"strides": 2},
+            {"strides": 2, "padding": "same", "activation": "relu"},
+            {"strides": 3, "output_padding": 1},
+            {"strides": 2, "padding": "same", "data_format": FIRST},
+            {"dilation_rate": 2},
+            {"dilation_rate": 2, "padding": "same", "data_format": FIRST},
         )
     return rows
 
@@ -82,29 +75,26 @@ def _transposed() -> list:
 def _depthwise() -> list:
     rows = []
     for rank, (kind, own) in itertools.product((1, 2), (("Depthwise", {}), ("Separable", {"filters": 3}))):
-        name, common = f"{kind}Conv{rank}D", {**own, "kernel_size": 3}
-        rows += _grid(
-            name,
+        rows += _rows(
+            f"{kind}Conv{rank}D",
             rank,
-            {**common, "dilation_rate": 2},
-            {**common, "dilation_rate": 2, "padding": "same", "activation": "relu"},
-            {**common, "data_format": FIRST, "depth_multiplier": 2},
-            {**common, "data_format": FIRST, "padding": "same", "strides": 2},
-            **{k: (v,) for k, v in common.items()},
-            padding=("valid", "same"),
-            strides=(1, 2),
-            depth_multiplier=(1, 2),
-            use_bias=(True, False),
+            {**own, "kernel_size": 3},
+            {"depth_multiplier": 2, "use_bias": False},
+            {"strides": 2, "depth_multiplier": 2},
+            {"strides": 2, "padding": "same", "use_bias": False},
+            {"dilation_rate": 2},
+            {"dilation_rate": 2, "padding": "same", "activation": "relu"},
+            {"data_format": FIRST, "depth_multiplier": 2},
+            {"data_format": FIRST, "padding": "same", "strides": 2},
         )
     return rows
 
 
 def _dense() -> list:
     rows = []
-    for use_bias, activation in itertools.product((True, False), (None, "relu", "softmax")):
-        kwargs = {"units": 3, "use_bias": use_bias, "activation": activation}
-        for shape in ((5,), (4, 5), (2, 3, 5)):
-            rows.append(pytest.param("Dense", shape, kwargs, id=f"Dense-{shape}-{use_bias}-{activation}"))
+    for shape, activation in (((5,), "softmax"), ((4, 5), None), ((2, 3, 5), "relu")):
+        kwargs = {"units": 3, "use_bias": len(shape) != 2, "activation": activation}
+        rows.append(pytest.param("Dense", shape, kwargs, id=f"Dense-{shape}-{activation}"))
     equations = [
         ("ab,bc->ac", 3, "c", (5,)),
         ("abc,cd->abd", (None, 3), "d", (4, 5)),
@@ -120,7 +110,6 @@ def _dense() -> list:
 
 
 CASES = [*_dense(), *_convolutions(), *_transposed(), *_depthwise()]
-every_layer = pytest.mark.parametrize(("name", "shape", "kwargs"), CASES)
 
 
 def _layer(name: str, shape: tuple, kwargs: dict, dtype: str | None = None) -> tuple[Any, Any]:
@@ -144,52 +133,49 @@ def _own(parts: list) -> Callable:
     return lambda x: functools.reduce(lambda y, part: part.own(y), parts, x)
 
 
-@every_layer
-def test_parts_then_activation_are_the_layer(name: str, shape: tuple, kwargs: dict) -> None:
+@pytest.mark.parametrize(("name", "shape", "kwargs"), CASES)
+def test_parts(name: str, shape: tuple, kwargs: dict) -> None:
+    """With the activation they are the layer; each is linear, in both precisions, and holds no weights."""
     layer, x = _layer(name, shape, kwargs)
-    z = _own(linear_parts(layer))(x)
+    parts = linear_parts(layer)
+    z = _own(parts)(x)
+    _check_variables(layer, parts, x, z.numpy())
     answer = layer.activation(z) if getattr(layer, "activation", None) else z
     np.testing.assert_allclose(answer.numpy(), layer(x).numpy(), rtol=_close(layer), atol=_close(layer))
     assert np.ptp(z.numpy()) > 0.1
-
-
-@every_layer
-def test_parts_of_float32_layers_in_float64(name: str, shape: tuple, kwargs: dict) -> None:
-    """Where a CPU does not have the layer itself in float64, too; with the gradient by kernel."""
-    layer, x = _layer(name, shape, kwargs, "float32")
-    for part in linear_parts(layer):
-        found = []
-        for dtype in ("float32", "float64"):
-            wide = ops.cast(x, dtype)
-            (z,), pull = vjp(lambda k, p=part, x=wide: [p.apply(x, k)], part.kernel(dtype))
-            found.append((z.numpy(), pull([z])[0].numpy()))
-        for single, double in zip(*found, strict=True):
-            assert double.dtype == "float64"
-            np.testing.assert_allclose(single, double, rtol=0, atol=1e-5 * np.abs(double).max())
+    for part in parts:
+        _check_linear(part, x, _close(layer))
+        _check_precisions(part, x)
         x = part.own(x)
 
 
-@every_layer
-def test_parts_are_linear_in_input_and_kernel(name: str, shape: tuple, kwargs: dict) -> None:
-    layer, x = _layer(name, shape, kwargs)
-    rng = np.random.default_rng(2)
-    for part in linear_parts(layer):
-        kernel = part.kernel()
-        y, other = (ops.convert_to_tensor(rng.normal(size=t.shape), t.dtype) for t in (x, kernel))
-        z = part(x, kernel)
-        by_input = part(3.0 * x - 2.0 * y, kernel) - (3.0 * z - 2.0 * part(y, kernel))
-        by_kernel = part(x, 3.0 * kernel - 2.0 * other) - (3.0 * z - 2.0 * part(x, other))
-        assert np.abs(by_input).max() < 50 * _close(layer)
-        assert np.abs(by_kernel).max() < 50 * _close(layer)
-        assert np.abs(z).max() > 0.1
-        x = part.own(x)
+def _check_linear(part: Any, x: Any, close: float) -> None:
+    """In the input and in the kernel."""
+    kernel, rng = part.kernel(), np.random.default_rng(2)
+    y, other = (ops.convert_to_tensor(rng.normal(size=t.shape), t.dtype) for t in (x, kernel))
+    z = part(x, kernel)
+    by_input = part(3.0 * x - 2.0 * y, kernel) - (3.0 * z - 2.0 * part(y, kernel))
+    by_kernel = part(x, 3.0 * kernel - 2.0 * other) - (3.0 * z - 2.0 * part(x, other))
+    assert np.abs(by_input).max() < 50 * close
+    assert np.abs(by_kernel).max() < 50 * close
+    assert np.abs(z).max() > 0.1
 
 
-@every_layer
-def test_parts_read_the_variables_of_the_layer(name: str, shape: tuple, kwargs: dict) -> None:
-    layer, x = _layer(name, shape, kwargs)
-    own = _own(linear_parts(layer))
-    before = own(x).numpy()
+def _check_precisions(part: Any, x: Any) -> None:
+    """The map and its gradient by kernel; in float64 too where a CPU does not have the layer itself in it."""
+    found = []
+    for dtype in ("float32", "float64"):
+        wide = ops.cast(x, dtype)
+        (z,), pull = vjp(lambda k, wide=wide: [part.apply(wide, k)], part.kernel(dtype))
+        found.append((z.numpy(), pull([z])[0].numpy()))
+    for single, double in zip(*found, strict=True):
+        assert double.dtype == "float64"
+        np.testing.assert_allclose(single, double, rtol=0, atol=1e-5 * np.abs(double).max())
+
+
+def _check_variables(layer: Any, parts: list, x: Any, before: np.ndarray) -> None:
+    """They are read whenever a part runs."""
+    own = _own(parts)
     for weight in layer.weights:
         kept = weight.numpy()
         weight.assign(kept * 2 + 0.1)

@@ -8,6 +8,7 @@ import pytest
 from keras import layers
 
 from innexplain.patterns import PatternComputer, sites
+from tests.patterns import slow_but
 from tests.patterns.naive import conv_neurons
 from tests.patterns.test_far_from_zero import ALL, by_neuron, check, far_off
 from tests.patterns.test_layers import one_layer
@@ -20,28 +21,30 @@ def clusters(apart):
     return x, np.array([[1, 0.5, 0.5, -1, 0.5, 1], [1, 1, 1, 1, 1, 1]], "float32").T
 
 
+WAYS = [
+    ("compensated", "conditional", 100, 1e-5),
+    ("compensated", "all", 100, 1e-5),
+    ("float64", "conditional", 4000, 3e-6),
+    (None, "all", 4000, 3e-6),
+]
+
+
 @pytest.mark.usefixtures("no_layer_is_small")
-@pytest.mark.parametrize("batch_size", [1, 64])
-@pytest.mark.parametrize(
-    ("precision", "mean_y", "apart", "within"),
-    [
-        ("compensated", "conditional", 100, 1e-5),
-        ("compensated", "all", 100, 1e-5),
-        ("float64", "conditional", 4000, 3e-6),
-        (None, "all", 4000, 3e-6),
-    ],
-)
-def test_clusters(precision, mean_y, apart, within, batch_size):
+@pytest.mark.parametrize(("batch_size", "way"), slow_but([(64, WAYS[0]), (64, WAYS[3])], (1, 64), WAYS))
+def test_clusters(batch_size, way):
+    precision, mean_y, apart, within = way
     x, kernel = clusters(apart)
     layer = layers.Conv1D(2, 1)
     model = one_layer(layer, x)
     layer.set_weights([kernel[None], -apart / 2 * kernel.sum(axis=0)])
-    outputs = by_neuron(model.predict(x, verbose=0))
+    outputs = by_neuron(model(x).numpy())
     computer = PatternComputer(model, ALL, mean_y, precision=precision)
     patterns = computer.fit(x, progress=False, batch_size=batch_size)
     check(patterns, layer, conv_neurons(layer, x), outputs, mean_y, within)
 
 
+@pytest.mark.slow
+@pytest.mark.compiled
 @pytest.mark.usefixtures("no_layer_is_small")
 def test_sorted_clusters():
     """The mean output moves a long way, and with it sums that count on the mean input of each weight."""
@@ -60,32 +63,38 @@ def test_sorted_clusters():
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
 
 
-@pytest.mark.parametrize("make", [lambda: layers.Dense(2), lambda: layers.Conv1D(2, 1)])
+@pytest.mark.parametrize(
+    "make",
+    [lambda: layers.Dense(2), pytest.param(lambda: layers.Conv1D(2, 1), marks=pytest.mark.slow)],
+    ids=["dense", "conv"],
+)
 def test_clusters_in_data(make):
     """Layers that read the data themselves are summed in float64."""
     x, kernel = clusters(4000)
     layer = make()
     model = one_layer(layer, x)
     layer.set_weights([kernel.reshape(layer.kernel.shape), -2000 * kernel.sum(axis=0)])
-    outputs = by_neuron(model.predict(x, verbose=0))
+    outputs = by_neuron(model(x).numpy())
     patterns = PatternComputer(model, ALL).fit(x, progress=False, batch_size=64)
     fields = x.reshape(-1, 6).astype("float64")
     check(patterns, layer, [((..., j), kernel[:, j].astype("float64"), fields) for j in range(2)], outputs)
 
 
+UNEVEN = {
+    "grouped": (2, lambda: layers.Conv1D(4, 2, groups=2)),
+    "depthwise": (2, lambda: layers.DepthwiseConv1D(2, depth_multiplier=2)),
+    "places": (1, lambda: layers.EinsumDense("bhi,iho->bho", output_shape=(6, 3))),
+    "places, turned": (1, lambda: layers.EinsumDense("bhi,oih->bho", output_shape=(6, 3))),
+}
+
+
 @pytest.mark.usefixtures("no_layer_is_small")
-@pytest.mark.parametrize("mean_y", ["conditional", "all"])
 @pytest.mark.parametrize(
-    ("axis", "make"),
-    [
-        (2, lambda: layers.Conv1D(4, 2, groups=2)),
-        (2, lambda: layers.DepthwiseConv1D(2, depth_multiplier=2)),
-        (1, lambda: layers.EinsumDense("bhi,iho->bho", output_shape=(6, 3))),
-        (1, lambda: layers.EinsumDense("bhi,oih->bho", output_shape=(6, 3))),
-    ],
+    ("case", "mean_y"), slow_but([("depthwise", "conditional")], UNEVEN, ["conditional", "all"])
 )
-def test_inputs_of_different_size(axis, make, mean_y):
+def test_inputs_of_different_size(case, mean_y):
     """What some neurons see says nothing about how many digits others need."""
+    axis, make = UNEVEN[case]
     x = far_off((6, 6), 0, 1, n=200) * np.expand_dims(4.0 ** (5 * np.arange(6)), 2 - axis)
     layer = make()
     model = one_layer(layer, x)

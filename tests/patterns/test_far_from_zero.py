@@ -16,6 +16,7 @@ from keras import layers
 
 from innexplain.graph.linear import linear_parts
 from innexplain.patterns import PATTERN_TYPES, PatternComputer, sites
+from tests.patterns import slow_but
 from tests.patterns.naive import conv_neurons, pattern, transposed_neurons
 from tests.patterns.test_layers import CONVOLUTIONS, close, one_layer
 
@@ -42,9 +43,9 @@ def halved(model, layer, x, rows=by_neuron):
     kernel, bias = layer.get_weights()
     rng = np.random.default_rng(2)
     layer.set_weights([rng.choice([-1, -0.5, 0.5, 1], kernel.shape), np.zeros_like(bias)])
-    z = np.sort(rows(model.predict(x, verbose=0)), axis=0)
+    z = np.sort(rows(model(x).numpy()), axis=0)
     layer.bias.assign(-z[len(z) // 2].reshape(bias.shape))
-    return rows(model.predict(x, verbose=0))
+    return rows(model(x).numpy())
 
 
 def check(patterns, layer, neurons, outputs, mean_y="conditional", within=3e-6):
@@ -68,12 +69,13 @@ def dense_neurons(layer, x):
     return [((..., j), kernel[:, j], fields) for j in range(kernel.shape[1])]
 
 
-@pytest.mark.parametrize("batch_size", [1, 32, 1000])
-@pytest.mark.parametrize(("mean", "spread"), [*FAR, (1000, 0.02)])
-@pytest.mark.parametrize("mean_y", ["conditional", "all"])
-@pytest.mark.parametrize("precision", sites.PRECISIONS)
-def test_dense(precision, mean, spread, mean_y, batch_size):
-    x = far_off((8,), mean, spread, n=300)
+WAYS = (sites.PRECISIONS, ("conditional", "all"), [*FAR, (1000, 0.02)], (1, 32, 1000))
+QUICK = [("compensated", "conditional", (1000, 0.1), 32), ("float64", "all", (1000, 0.02), 1000)]
+
+
+@pytest.mark.parametrize(("precision", "mean_y", "far", "batch_size"), slow_but(QUICK, *WAYS))
+def test_dense(precision, mean_y, far, batch_size):
+    x = far_off((8,), *far, n=300)
     layer = layers.Dense(4)
     model = one_layer(layer, x)
     outputs = halved(model, layer, x)
@@ -82,15 +84,14 @@ def test_dense(precision, mean, spread, mean_y, batch_size):
     check(patterns, layer, dense_neurons(layer, x), outputs, mean_y)
 
 
-@pytest.mark.parametrize(
-    ("precision", "mean", "spread"),
-    [*(("compensated", *far) for far in FAR), ("float64", 1000, 0.1)],
-)
-@pytest.mark.parametrize("case", CONVOLUTIONS)
-def test_convolutions(case, precision, mean, spread):
+WAYS = [*(("compensated", *far) for far in FAR), ("float64", 1000, 0.1)]
+
+
+@pytest.mark.parametrize(("case", "way"), slow_but([("2D strides", WAYS[1])], CONVOLUTIONS, WAYS))
+def test_convolutions(case, way):
     """Where zeros are padded, they are the far-off ones."""
-    shape, make = CONVOLUTIONS[case]
-    x = far_off(shape, mean, spread)
+    (shape, make), (precision, *far) = CONVOLUTIONS[case], way
+    x = far_off(shape, *far)
     layer = make()
     model = one_layer(layer, x)
     outputs = halved(model, layer, x)
@@ -109,13 +110,15 @@ TRANSPOSED = {
 }
 
 
-@pytest.mark.parametrize(("mean_y", "batch_size"), [("conditional", 11), ("all", 1)])
-@pytest.mark.parametrize(("mean", "spread"), [(100, 0.1), (1000, 0.1)])
-@pytest.mark.parametrize("case", TRANSPOSED)
-def test_transposed_convolutions(case, mean, spread, mean_y, batch_size):
+WAYS = (TRANSPOSED, FAR[1:], [("conditional", 11), ("all", 1)])
+QUICK = [("wider", FAR[1], ("conditional", 11)), ("narrower", FAR[2], ("conditional", 11))]
+
+
+@pytest.mark.parametrize(("case", "far", "fit"), slow_but(QUICK, *WAYS))
+def test_transposed_convolutions(case, far, fit):
     """Between inputs there are zeros, which do not move with their mean."""
-    shape, make = TRANSPOSED[case]
-    x = far_off(shape, mean, spread)
+    (shape, make), (mean_y, batch_size) = TRANSPOSED[case], fit
+    x = far_off(shape, *far)
     layer = make()
     model = one_layer(layer, x)
     outputs = halved(model, layer, x)
@@ -123,7 +126,8 @@ def test_transposed_convolutions(case, mean, spread, mean_y, batch_size):
     check(patterns, layer, transposed_neurons(layer, x), outputs, mean_y)
 
 
-@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.compiled  # else their size is known
+@pytest.mark.parametrize("padding", [pytest.param("valid", marks=pytest.mark.slow), "same"])
 def test_images_of_any_size(padding):
     x = far_off((6, 7, 2), 100, 0.1)
     layer = layers.Conv2D(3, 3, strides=2, padding=padding)
@@ -133,7 +137,7 @@ def test_images_of_any_size(padding):
     check(patterns, layer, conv_neurons(layer, x), outputs)
 
 
-@pytest.mark.parametrize("precision", sites.PRECISIONS)
+@pytest.mark.parametrize("precision", ["compensated", pytest.param("float64", marks=pytest.mark.slow)])
 def test_padding_ahead(precision):
     """Zeros that a layer of their own pads belong to the convolution."""
     x = far_off((6, 7, 2), 100, 0.1)
@@ -167,10 +171,10 @@ def test_einsum_of_places():
     check(PatternComputer(model, ALL).fit(x, progress=False, batch_size=7), layer, neurons, outputs)
 
 
-@pytest.mark.parametrize(("mean", "spread"), FAR)
-def test_einsum_that_sums_places(mean, spread):
+@pytest.mark.parametrize("far", slow_but([(FAR[1],)], FAR))
+def test_einsum_that_sums_places(far):
     """What a weight sees is the sum over them."""
-    x = far_off((5, 4), mean, spread, n=60)
+    x = far_off((5, 4), *far, n=60)
     layer = layers.EinsumDense("abc,cd->ad", output_shape=(3,), bias_axes="d")
     model = one_layer(layer, x)
     outputs = halved(model, layer, x)
@@ -179,11 +183,10 @@ def test_einsum_that_sums_places(mean, spread):
     check(PatternComputer(model, ALL).fit(x, progress=False, batch_size=7), layer, neurons, outputs)
 
 
-@pytest.mark.parametrize(("mean", "spread"), FAR)
-@pytest.mark.parametrize("mean_y", ["conditional", "all"])
-def test_shared_layers(mean, spread, mean_y):
+@pytest.mark.parametrize(("far", "mean_y"), slow_but([(FAR[1], "conditional")], FAR, ["conditional", "all"]))
+def test_shared_layers(far, mean_y):
     """Two calls, whose inputs lie in different places, for one of which alone most neurons fire."""
-    x = far_off((8,), mean, spread, n=100)
+    x = far_off((8,), *far, n=100)
     layer = layers.Dense(3)
     inputs = keras.Input((8,))
     outputs = layers.Concatenate()([layer(inputs), layer(layers.Rescaling(-0.5)(inputs))])
@@ -194,8 +197,10 @@ def test_shared_layers(mean, spread, mean_y):
     check(patterns, layer, dense_neurons(layer, both), found, mean_y)
 
 
-@pytest.mark.parametrize("precision", sites.PRECISIONS)
-@pytest.mark.parametrize("mean_y", ["conditional", "all"])
+@pytest.mark.parametrize(
+    ("precision", "mean_y"),
+    slow_but([("compensated", "conditional")], sites.PRECISIONS, ["conditional", "all"]),
+)
 def test_merged_parts(mean_y, precision, tmp_path):
     """They lie in different places, one of them is read from a file, and one has no samples."""
     x = far_off((8,), 1000, 0.1, n=200)
@@ -209,7 +214,7 @@ def test_merged_parts(mean_y, precision, tmp_path):
     check(merged.finalize(), layer, dense_neurons(layer, x), outputs, mean_y)
 
 
-@pytest.mark.parametrize("mean_y", ["conditional", "all"])
+@pytest.mark.parametrize("mean_y", ["conditional", pytest.param("all", marks=pytest.mark.slow)])
 def test_parts_very_far_from_zero(mean_y):
     """Outputs are as far, there is no bias; the linear pattern is made of two groups, or of merged parts."""
     x = far_off((4,), 1e5, 0.1, n=200).astype("float64")
@@ -225,6 +230,8 @@ def test_parts_very_far_from_zero(mean_y):
         close(found.get(layer, "linear")[:, j], expected, 1e-8)
 
 
+@pytest.mark.slow
+@pytest.mark.compiled
 @pytest.mark.parametrize("mean_y", ["conditional", "all"])
 @pytest.mark.parametrize("batch_size", [1, 64])
 def test_whole_numbers(mean_y, batch_size):

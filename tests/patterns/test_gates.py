@@ -9,6 +9,7 @@ from keras import layers
 
 from innexplain.errors import InnexplainWarning
 from innexplain.patterns import PATTERN_TYPES, PatternComputer, sites
+from tests.patterns import slow_but
 from tests.patterns.naive import pattern
 from tests.patterns.test_layers import ALL, close, images
 from tests.zoo import randomise
@@ -186,8 +187,7 @@ def test_activations_that_overflow(few, monkeypatch):
     assert patterns.silent["behind"]["relu"] == 0
 
 
-@pytest.mark.parametrize("batch_size", [1, 7, 60])
-@pytest.mark.parametrize("offset", [0, 1000])
+@pytest.mark.parametrize(("batch_size", "offset"), slow_but([(7, 1000), (60, 0)], [1, 7, 60], [0, 1000]))
 def test_differences_that_vanish(offset, batch_size):
     """Of equal inputs: about the mean of all, roundings of their mean are no signal either."""
     rng = np.random.default_rng(0)

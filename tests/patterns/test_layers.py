@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
 from innexplain.patterns import PATTERN_TYPES, PatternComputer, blocks, parts, sites
+from tests.eagerly import compiled
+from tests.patterns import slow_but
 from tests.patterns.naive import conv_neurons, pattern, transposed_neurons
 from tests.zoo import randomise
 
@@ -51,8 +55,9 @@ def check(patterns, layer, neurons, bias, mean_y, within=2e-5, part=None):
             np.testing.assert_allclose(w @ found, 1, atol=2e-5)
 
 
-@pytest.mark.parametrize("mean_y", ["conditional", "all"])
-@pytest.mark.parametrize("shape", [(7,), (4, 7)], ids=["rank 2", "rank 3"])
+@pytest.mark.parametrize(
+    ("shape", "mean_y"), [((7,), "conditional"), ((4, 7), "all")], ids=["rank 2", "rank 3, all"]
+)
 def test_dense(shape, mean_y):
     x = images(*shape, n=40)
     layer = layers.Dense(5, activation="relu")
@@ -81,19 +86,30 @@ CONVOLUTIONS = {
 }
 
 
-@pytest.mark.parametrize("mean_y", ["conditional", "all"])
-@pytest.mark.parametrize("case", CONVOLUTIONS)
+def convolutions():
+    """In float64, which the other mean takes, samples are cut into rows; else a few are taken at a time."""
+    quick = {(case, "all", "large") for case in CONVOLUTIONS}
+    quick |= {(case, "conditional", "large") for case in ("1D strides", "2D same", "3D", "depthwise")}
+    quick |= {(case, "conditional", "small") for case in ("1D causal", "2D dilation, same")}
+    return slow_but(quick, CONVOLUTIONS, ["conditional", "all"], ["small", "large"])
+
+
+@pytest.mark.parametrize(("case", "mean_y", "size"), convolutions(), indirect=["size"])
 def test_convolutions(case, mean_y):
     shape, make = CONVOLUTIONS[case]
     x = images(*shape)
     layer = make(activation="relu")
     model = one_layer(layer, x)
-    patterns = PatternComputer(model, ALL, mean_y).fit(x, progress=False, batch_size=5)
+    # Many rows are faster compiled; grouped convolutions, XLA would compile at each call.
+    with compiled() if mean_y == "all" or case == "grouped" else nullcontext():
+        patterns = PatternComputer(model, ALL, mean_y).fit(x, progress=False, batch_size=5)
     assert patterns.get(layer).shape == tuple(layer.kernel.shape)
     check(patterns, layer, conv_neurons(layer, x), np.asarray(layer.bias, "float64"), mean_y)
 
 
-@pytest.mark.parametrize("case", ["1D causal", "2D same", "3D", "depthwise"])
+@pytest.mark.parametrize(
+    ("case", "size"), [("2D same", "small"), ("3D", "large"), ("depthwise", "large")], indirect=["size"]
+)
 def test_float64_models(case):
     shape, make = CONVOLUTIONS[case]
     x = images(*shape).astype("float64")
@@ -103,6 +119,7 @@ def test_float64_models(case):
     check(patterns, layer, conv_neurons(layer, x), np.asarray(layer.bias), "conditional", 1e-11)
 
 
+@pytest.mark.parametrize("size", ["large"], indirect=True)
 def test_mixed_precision():
     x = images(6, 7, 2, n=40)
     layer = layers.Conv2D(3, 3, dtype="mixed_float16")

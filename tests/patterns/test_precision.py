@@ -11,6 +11,7 @@ from keras import layers
 from innexplain.errors import UnreadableFileError
 from innexplain.files import read_record, write_record
 from innexplain.patterns import PatternComputer, blocks, digits, parts, sites
+from tests.patterns import slow_but
 from tests.patterns.naive import pattern
 from tests.patterns.test_layers import ALL, images, one_layer
 from tests.patterns.test_streaming import same
@@ -19,7 +20,7 @@ from tests.zoo import randomise
 pytestmark = pytest.mark.usefixtures("no_layer_is_small")
 
 
-@pytest.mark.parametrize("kind", ["constant", "random"])
+@pytest.mark.parametrize("kind", ["constant", pytest.param("random", marks=pytest.mark.slow)])
 def test_compensated_sums(kind):
     """20,000 numbers, one by one, where float32 alone is off by more."""
     rng = np.random.default_rng(0)
@@ -77,9 +78,11 @@ def off_centre(n=1500):
     return x[np.argsort(x.sum(axis=1))]
 
 
-@pytest.mark.parametrize("batch_size", [1, 2000])
-@pytest.mark.parametrize("mean_y", ["conditional", "all"])
-@pytest.mark.parametrize("precision", sites.PRECISIONS)
+QUICK = [("compensated", "conditional", 100), ("compensated", "all", 2000)]
+EACH = slow_but(QUICK, sites.PRECISIONS, ["conditional", "all"], [1, 100, 2000])
+
+
+@pytest.mark.parametrize(("precision", "mean_y", "batch_size"), EACH)
 def test_sorted_samples(precision, mean_y, batch_size):
     """One by one, the mean output moves with every batch, and with it the reference of all sums."""
     x = off_centre()
@@ -113,7 +116,10 @@ LAYERS = {
 }
 
 
-@pytest.mark.parametrize(("case", "mean_y"), [*((c, "conditional") for c in LAYERS), ("dense", "all")])
+@pytest.mark.parametrize(
+    ("case", "mean_y"),
+    slow_but([("conv", "conditional"), ("dense", "all")], LAYERS, ["conditional", "all"]),
+)
 def test_in_blocks_and_parts(case, mean_y, monkeypatch):
     """Large kernels are summed in blocks of neurons, large activations a few samples at a time."""
     shape, make = LAYERS[case]
@@ -130,9 +136,11 @@ def test_in_blocks_and_parts(case, mean_y, monkeypatch):
     same(whole, computer.fit(x, progress=False))
 
 
-@pytest.mark.parametrize("most", [5, 2**24])
-@pytest.mark.parametrize("mean_y", ["conditional", "all"])
-@pytest.mark.parametrize("precision", sites.PRECISIONS)
+QUICK = [("compensated", "conditional", 5), ("float64", "all", 2**24)]
+EACH = slow_but(QUICK, sites.PRECISIONS, ["conditional", "all"], [5, 2**24])
+
+
+@pytest.mark.parametrize(("precision", "mean_y", "most"), EACH)
 def test_merged_parts_of_sorted_samples(monkeypatch, precision, mean_y, most):
     """Their means differ, in each group and over all."""
     monkeypatch.setattr(blocks, "MOST_WEIGHTS", most)
@@ -145,8 +153,8 @@ def test_merged_parts_of_sorted_samples(monkeypatch, precision, mean_y, most):
     same(whole, computers[1].partial_fit(x[:15]).merge(computers[2].partial_fit(x[15:])).finalize())
 
 
-@pytest.mark.parametrize("few", [0, 2**20])
-@pytest.mark.parametrize("at_a_time", [2, 2**18])
+@pytest.mark.compiled
+@pytest.mark.parametrize(("at_a_time", "few"), slow_but([(2, 0)], [2, 2**18], [0, 2**20]))
 def test_patterns_stay_as_they_are(monkeypatch, at_a_time, few):
     """They share the memory of the sums, until the fit goes on."""
     monkeypatch.setattr(blocks, "_WEIGHTS_AT_A_TIME", at_a_time)
@@ -166,6 +174,8 @@ def test_patterns_stay_as_they_are(monkeypatch, at_a_time, few):
     assert patterns.get(model.layers[-1]).any()
 
 
+@pytest.mark.slow
+@pytest.mark.compiled
 def test_no_notices_of_retracing(caplog):
     """However many computers a process makes."""
     x = images(5, n=6)
@@ -179,6 +189,7 @@ def test_no_notices_of_retracing(caplog):
     assert "retracing" not in caplog.text
 
 
+@pytest.mark.compiled
 def test_fixed_number_of_rows():
     x = images(5, n=8)
     dense = layers.Dense(3)
@@ -199,7 +210,7 @@ def test_sums_of_an_earlier_version(tmp_path):
         PatternComputer(model).load(path)
 
 
-@pytest.mark.parametrize("batch_size", [10, 300])
+@pytest.mark.parametrize("batch_size", [pytest.param(10, marks=pytest.mark.slow), 300])
 def test_outputs_far_from_zero(batch_size):
     """A standard deviation of a hundredth of the mean, and a neuron that gives one value only."""
     rng = np.random.default_rng(0)
@@ -229,8 +240,7 @@ def test_outputs_that_vary_little():
     np.testing.assert_allclose(found.get(dense)[:, 0], expected, rtol=0, atol=1e-6 * np.abs(expected).max())
 
 
-@pytest.mark.parametrize("batch_size", [7, 50])
-@pytest.mark.parametrize("most", [10, 2**22])
+@pytest.mark.parametrize(("batch_size", "most"), slow_but([(50, 10), (50, 2**22)], [7, 50], [10, 2**22]))
 def test_neurons_in_another_order_than_those_of_the_kernel(monkeypatch, most, batch_size):
     """`EinsumDense` may give its neurons in any order; patterns have that of the kernel."""
     monkeypatch.setattr(blocks, "MOST_WEIGHTS", most)

@@ -13,6 +13,7 @@ from innexplain.errors import ArgumentError, InnexplainWarning, InputError
 from innexplain.patterns import (
     ESTIMATORS,
     PatternComputer,
+    Patterns,
     S_a,
     S_a_two_component,
     S_w,
@@ -20,6 +21,7 @@ from innexplain.patterns import (
     Weights,
     quality,
 )
+from tests.eagerly import compiled
 from tests.patterns.test_layers import ALL, images
 from tests.zoo import randomise
 
@@ -56,7 +58,7 @@ def test_linear_model(case):
 
     def error(n):
         found = [
-            PatternComputer(model, "linear").fit(linear_data(signal, distractor, n, seed)[0], False)
+            PatternComputer(model, "linear").fit(linear_data(signal, distractor, n, seed)[0], False, n)
             for seed in range(4)
         ]
         return np.mean([np.linalg.norm(p.get("neuron", "linear")[:, 0] - signal) for p in found])
@@ -73,9 +75,9 @@ def test_quality_of_the_linear_model(case):
     """1 for S_a, within the sampling error; S_w and random directions leave y in the distractor."""
     signal, distractor = CASES[case]
     model, _ = solver(signal, distractor)
-    patterns = PatternComputer(model, ALL).fit(linear_data(signal, distractor, 20000)[0], False)
+    patterns = PatternComputer(model, ALL).fit(linear_data(signal, distractor, 20000)[0], False, 20000)
     held_out, _ = linear_data(signal, distractor, 8000, seed=9)
-    means = quality(model, held_out, patterns, samples=8000).means()
+    means = quality(model, held_out, patterns, samples=8000, batch_size=1000).means()
     assert means["S_a"][0] > 0.95
     assert means["S_w"][0] < 0.8 and means["random"][0] < 0.8
     if case == "paper":  # d = (eps + y / 2) (1, 1)
@@ -101,7 +103,7 @@ def test_against_plain_least_squares():
     x = np.maximum(rng.normal(size=(4000, 6)) @ mix + 0.5, 0).astype("float32")
     dense = layers.Dense(4, activation="relu", name="dense")
     model = randomise(keras.Sequential([keras.Input((6,)), dense]), 5)
-    patterns = PatternComputer(model, ALL).fit(x[:2000], progress=False)
+    patterns = PatternComputer(model, ALL).fit(x[:2000], progress=False, batch_size=500)
     w, b = (np.asarray(v, "float64") for v in dense.get_weights())
     neurons = Weights(w, b, {t: patterns.get("dense", t) for t in ALL})
     found = quality(model, x[2000:], patterns, samples=2000, batch_size=2000, seed=7)
@@ -140,7 +142,8 @@ def deep():
     ]
     model = randomise(keras.Sequential(stack), 3)
     x = images(8, 8, 2, n=300)
-    return model, x, PatternComputer(model, ALL).fit(x[:150], progress=False)
+    with compiled():  # one operation after the other, XLA compiles grouped convolutions at each call
+        return model, x, PatternComputer(model, ALL).fit(x[:150], progress=False, batch_size=50)
 
 
 def test_layers_and_neurons(deep):
@@ -172,7 +175,8 @@ def test_seed_and_form_of_data(deep):
 
 def test_errors(deep):
     model, x, patterns = deep
-    linear = PatternComputer(model, "linear").fit(x, progress=False)
+    arrays = {key: {"linear": own["linear"]} for key, own in patterns.arrays.items()}
+    linear = Patterns(arrays, patterns.silent, patterns.prints)
     with pytest.raises(ArgumentError, match=r"'S_a\+-' needs patterns of the type 'relu'"):
         quality(model, x, linear)
     with pytest.raises(InputError, match="empty"):

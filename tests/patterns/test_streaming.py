@@ -42,7 +42,7 @@ def same(one, other, within=1e-5):
             np.testing.assert_allclose(other.arrays[key][pattern_type], array, rtol=0, atol=within)
 
 
-@pytest.mark.parametrize("batch_size", [1, 7, 64])
+@pytest.mark.parametrize("batch_size", [pytest.param(1, marks=pytest.mark.compiled), 7, 64])
 def test_batch_size(model, whole, batch_size):
     same(whole, PatternComputer(model, ALL).fit(X, progress=False, batch_size=batch_size))
 

@@ -261,7 +261,7 @@ def _line(maps):
     ],
     ids=["map", "heatmap", "rows", "strip", "signal", "rows of signals"],
 )
-@pytest.mark.parametrize("count", [4, 30])
+@pytest.mark.parametrize("count", [pytest.param(4, marks=pytest.mark.slow), 30])
 def test_no_text_is_cut_or_covers_another(draw, count):
     figure = draw(_batch(count), [f"{LONG} {number}" for number in range(count)])
     renderer = _drawn(figure)

@@ -1,5 +1,7 @@
 """Figures of CLEAR are placed in inches: no title is cut or covers a cell, whatever the shape of the maps."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -37,18 +39,27 @@ def _complaints(figure):
     return found
 
 
-@pytest.mark.parametrize("shape", [(32, 32), (32, 64), (227, 227), (60, 8), (40,)])
-@pytest.mark.parametrize("count", [1, 10, 20])
-@pytest.mark.parametrize("with_image", [False, True])
+STRIPS = list(product([(32, 32), (32, 64), (227, 227), (60, 8), (40,)], [1, 10, 20], [False, True]))
+ROWS = list(product([(32, 32), (8, 60), (40,)], [(1, 3), (3, 3), (4, 12), (2, 30)]))
+
+
+def _some(cases, *fast):
+    """Those at these places, and all others among the slow tests."""
+    assert max(fast) < len(cases)
+    return [pytest.param(*c, marks=() if i in fast else pytest.mark.slow) for i, c in enumerate(cases)]
+
+
+# Each number of classes, with an image and without; each shape but the one that is square as well.
+@pytest.mark.parametrize(("shape", "count", "with_image"), _some(STRIPS, 0, 3, 9, 10, 20, 23, 29))
 def test_strip(shape, count, with_image):
     image = RNG.random(shape) if with_image else None
     figure = plots.response_strip(_maps(1, *shape, count), image, class_names=_names(count))
     assert _complaints(figure) == []
 
 
-@pytest.mark.parametrize(("size", "count"), [(1, 3), (3, 3), (4, 12), (2, 30)])
-@pytest.mark.parametrize("shape", [(32, 32), (8, 60), (40,)])
-def test_rows(size, count, shape):
+@pytest.mark.parametrize(("shape", "size_count"), _some(ROWS, 0, 5, 7, 10))
+def test_rows(shape, size_count):
+    size, count = size_count
     figure = plots.clear_rows(
         _maps(size, *shape, count), RNG.random((size, *shape)), 1, class_names=[LONG] * count
     )

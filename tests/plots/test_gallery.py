@@ -15,6 +15,12 @@ MAPS = {
 }
 
 
+@pytest.fixture(scope="module")
+def figure():
+    """What the defaults draw."""
+    return plots.gallery(IMAGES, MAPS)
+
+
 def _cells(figure, rows: int, columns: int) -> list[list]:
     """The axes row by row, without the colour bar, which comes last."""
     return [figure.axes[r * columns : (r + 1) * columns] for r in range(rows)]
@@ -24,8 +30,8 @@ def _shown(axes) -> np.ndarray:
     return np.asarray(axes.images[0].get_array())
 
 
-def test_sample_scale_uses_each_maps_own_maximum() -> None:
-    cells = _cells(plots.gallery(IMAGES, MAPS), 3, 3)
+def test_sample_scale_uses_each_maps_own_maximum(figure) -> None:
+    cells = _cells(figure, 3, 3)
     for i, row in enumerate(cells):
         for axes, name in zip(row[1:], MAPS, strict=True):
             flat = MAPS[name][i].sum(-1) if MAPS[name].ndim == 4 else MAPS[name][i]
@@ -45,17 +51,16 @@ def test_joint_scale_is_one_for_all_maps_of_an_analyzer() -> None:
     assert cells[0][1].get_xlabel() == ""
 
 
-def test_first_column_shows_the_inputs() -> None:
-    cells = _cells(plots.gallery(IMAGES, MAPS), 3, 3)
+def test_first_column_shows_the_inputs(figure) -> None:
+    cells = _cells(figure, 3, 3)
     for image, row in zip(IMAGES, cells, strict=True):
         np.testing.assert_array_equal(_shown(row[0]), plots.display_image(image))
 
 
-def test_channels_first_images() -> None:
-    first = {"gradient": np.moveaxis(MAPS["gradient"], -1, 1)}
-    figure = plots.gallery(np.moveaxis(IMAGES, -1, 1), first, channel_axis=0)
-    last = plots.gallery(IMAGES, {"gradient": MAPS["gradient"]})
-    for a, b in zip(figure.axes[:6], last.axes[:6], strict=True):
+def test_channels_first_images(figure) -> None:
+    first = {**MAPS, "gradient": np.moveaxis(MAPS["gradient"], -1, 1)}
+    other = plots.gallery(np.moveaxis(IMAGES, -1, 1), first, channel_axis=0)
+    for a, b in zip(other.axes[:9], figure.axes[:9], strict=True):
         np.testing.assert_array_equal(_shown(a), _shown(b))
 
 
@@ -100,22 +105,26 @@ def test_maps_of_different_meaning_have_a_bar_each() -> None:
 
 
 def test_a_long_list_of_names_is_all_others() -> None:
-    many = {f"lrp.number_{i}": MAPS["gradient"] for i in range(30)}
-    (_, others), (_, strength) = _legends(plots.gallery(IMAGES, {**many, "sensitivity": MAPS["sensitivity"]}))
+    many = {f"lrp.number_{i}": MAPS["gradient"][:1] for i in range(30)}
+    both = {**many, "sensitivity": MAPS["sensitivity"][:1]}
+    (_, others), (_, strength) = _legends(plots.gallery(IMAGES[:1], both))
     assert others == "all other maps" and strength.startswith("sensitivity\n")
-    ((_, alone),) = _legends(plots.gallery(IMAGES, many))
+    ((_, alone),) = _legends(plots.gallery(IMAGES[:1], many))
     assert alone == "each map has its own colour ends (written below it)"
 
 
 def test_more_analyzers_than_columns_go_on_below_in_even_blocks() -> None:
-    maps = {f"method_{i}": np.full((2, 4, 4), float(i + 1)) for i in range(7)}
-    figure = plots.gallery(np.zeros((2, 4, 4, 1)), maps, columns=4)
+    maps = {f"method_{i}": np.full((1, 4, 4), float(i + 1)) for i in range(7)}
+    figure = plots.gallery(np.zeros((1, 4, 4, 1)), maps, columns=4)
     titles = [axes.get_title() for axes in figure.axes[:-1] if axes.get_title()]
     assert titles == ["image", *list(maps)[:4], "image", *list(maps)[4:]]
 
 
-@pytest.mark.parametrize("meaning", ["relevance", {"integrated_gradients": "strength"}], ids=["one", "two"])
-@pytest.mark.parametrize("scale", ["sample", "joint"])
+@pytest.mark.parametrize(
+    ("scale", "meaning"),
+    [("sample", {"integrated_gradients": "strength"}), ("joint", "relevance")],
+    ids=["two legends", "one legend"],
+)
 def test_no_text_or_cell_overlaps_another(scale: str, meaning) -> None:
     """Measured by the renderer: the boxes of all axes with their titles and labels are disjoint."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -206,7 +215,7 @@ def test_constant_signal_and_zero_map_are_drawn() -> None:
 def test_no_global_figure_is_left() -> None:
     from matplotlib import _pylab_helpers
 
-    plots.gallery(IMAGES, MAPS)
+    plots.gallery(IMAGES[:1], {"mine": MAPS["sensitivity"][:1]})
     assert _pylab_helpers.Gcf.get_all_fig_managers() == []
 
 

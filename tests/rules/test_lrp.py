@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 
 import keras
@@ -83,6 +84,9 @@ LAYERS = {
 }
 
 
+# Each kind of kernel once, with all that may differ: strides, padding, who sees what.
+QUICK = ("dense", "einsum_dense", "conv2d_same_stride", "conv1d_causal", "conv2d_transpose", "depthwise2d")
+KINDS = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in LAYERS]
 # Grouped convolutions are compiled by XLA at each call on a CPU, which takes seconds.
 FEW = ("epsilon", "alpha_2_beta_1", "flat")
 
@@ -95,7 +99,10 @@ def _bias_axes(kwargs):
     return {"bias_axes": "d" if kwargs["use_bias"] else None, "dtype": kwargs["dtype"]}
 
 
-def _step(make, shape, bias, dtype):
+@functools.cache
+def _step(layer_name, bias, dtype):
+    """A layer with random weights, and the step that it is."""
+    make, shape = LAYERS[layer_name]
     layer = make(use_bias=bias, dtype=dtype)
     model = keras.Sequential([keras.Input(shape, dtype=dtype), layer])
     randomise(model, seed=3)
@@ -103,13 +110,16 @@ def _step(make, shape, bias, dtype):
     return layer, step
 
 
-def _ones_kernel(make, shape):
-    """Where connections exist: the same layer with a kernel of ones."""
+@functools.cache
+def _connections(layer_name, bias, dtype="float64"):
+    """The matrix and the bias of that layer, and where connections exist: that of a kernel of ones."""
+    make, shape = LAYERS[layer_name]
+    matrix, b = (a.astype("float64") for a in naive_lrp.explicit(_step(layer_name, bias, dtype)[0], shape))
     layer = make(use_bias=False, dtype="float64")
     layer.build((None, *shape))
     (kernel,) = layer.weights
     kernel.assign(np.ones(kernel.shape))
-    return naive_lrp.explicit(layer, shape)[0]
+    return matrix, b, naive_lrp.explicit(layer, shape)[0]
 
 
 def _data(shape, outputs, signed, seed=0):
@@ -132,21 +142,15 @@ def _expected(naive, x, matrix, b, r, **settings):
     return np.stack([naive(xi, matrix, b, ri, **settings) for xi, ri in rows])
 
 
-@pytest.mark.parametrize("layer_name", LAYERS)
-@pytest.mark.parametrize(
-    ("bias", "signed"),
-    [(True, True), (False, False), (True, False)],
-    ids=["bias", "relu", "relu_bias"],
-)
-def test_rules_equal_their_formulas(layer_name, bias, signed):
-    make, shape = LAYERS[layer_name]
-    layer, step = _step(make, shape, bias, "float64")
-    matrix, b = naive_lrp.explicit(layer, shape)
-    x, r = _data(shape, matrix.shape[1], signed)
-    exists = _ones_kernel(make, shape)
+def _check(layer_name, bias, signed, rectified=False):
+    """All rules in float64; rectified, relevance arrives at positive outputs alone."""
+    _, step = _step(layer_name, bias, "float64")
+    matrix, b, exists = _connections(layer_name, bias)
+    x, r = _data(LAYERS[layer_name][1], matrix.shape[1], signed)
+    r = r * (x.reshape(len(x), -1) @ matrix + b > 0) if rectified else r
     step = replace(step, facts=replace(step.facts, nonnegative=not signed))
     for name, (rule, naive, settings) in _rules(layer_name).items():
-        found = _relevance(rule, step, x, r)
+        found = _relevance(replace(rule, rectified=True) if rectified else rule, step, x, r)
         expected = _expected(naive, x, matrix, b, r, exists=exists, **settings)
         np.testing.assert_allclose(
             found, expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max(), err_msg=name
@@ -154,12 +158,28 @@ def test_rules_equal_their_formulas(layer_name, bias, signed):
 
 
 @pytest.mark.parametrize("layer_name", LAYERS)
+def test_rules_equal_their_formulas(layer_name):
+    _check(layer_name, bias=True, signed=True)
+
+
+@pytest.mark.parametrize("bias", [False, True], ids=["no bias", "bias"])
+@pytest.mark.parametrize("layer_name", KINDS)
+def test_rules_behind_a_relu_equal_their_formulas(layer_name, bias):
+    _check(layer_name, bias, signed=False)
+
+
+@pytest.mark.parametrize("signed", [True, False], ids=["signed", "relu"])
+@pytest.mark.parametrize("layer_name", KINDS)
+def test_rules_before_a_relu_equal_their_formulas(layer_name, signed):
+    """Denominators are found with less work."""
+    _check(layer_name, True, signed, rectified=True)
+
+
+@pytest.mark.parametrize("layer_name", KINDS)
 def test_rules_equal_their_formulas_in_single_precision(layer_name):
-    make, shape = LAYERS[layer_name]
-    layer, step = _step(make, shape, True, "float32")
-    matrix, b = (a.astype("float64") for a in naive_lrp.explicit(layer, shape))
-    x, r = (a.astype("float32") for a in _data(shape, matrix.shape[1], False))
-    exists = _ones_kernel(make, shape)
+    _, step = _step(layer_name, True, "float32")
+    matrix, b, exists = _connections(layer_name, True, "float32")
+    x, r = (a.astype("float32") for a in _data(LAYERS[layer_name][1], matrix.shape[1], False))
     for sample in range(len(x)):  # where contributions cancel, no rule can be right in single precision
         terms = x[sample].reshape(-1, 1) * matrix
         for z in (terms.sum(0), terms.sum(0) + b):
@@ -168,25 +188,6 @@ def test_rules_equal_their_formulas_in_single_precision(layer_name):
         found = _relevance(rule, step, x, r)
         expected = _expected(naive, x, matrix, b, r, exists=exists, **settings)
         assert np.abs(found - expected).max() <= 1e-4 * np.abs(expected).max(), name
-
-
-@pytest.mark.parametrize("layer_name", LAYERS)
-@pytest.mark.parametrize("signed", [True, False], ids=["signed", "relu"])
-def test_rules_before_a_relu_equal_their_formulas(layer_name, signed):
-    """Relevance arrives at positive outputs alone: denominators are found with less work."""
-    make, shape = LAYERS[layer_name]
-    layer, step = _step(make, shape, True, "float64")
-    matrix, b = naive_lrp.explicit(layer, shape)
-    x, r = _data(shape, matrix.shape[1], signed)
-    r = r * (x.reshape(len(x), -1) @ matrix + b > 0)
-    exists = _ones_kernel(make, shape)
-    step = replace(step, facts=replace(step.facts, nonnegative=not signed))
-    for name, (rule, naive, settings) in _rules(layer_name).items():
-        found = _relevance(replace(rule, rectified=True), step, x, r)
-        expected = _expected(naive, x, matrix, b, r, exists=exists, **settings)
-        np.testing.assert_allclose(
-            found, expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max(), err_msg=name
-        )
 
 
 @pytest.mark.parametrize(
@@ -218,8 +219,8 @@ def test_denominators_before_a_relu_lose_no_digits(x, bias):
 @pytest.mark.parametrize("name", RULES)
 def test_what_is_absorbed_and_what_goes_on_add_up(name, rectified):
     rule = replace(RULES[name][0], rectified=rectified)
-    make, shape = LAYERS["conv2d_same_stride"]
-    layer, step = _step(make, shape, True, "float64")
+    layer, step = _step("conv2d_same_stride", True, "float64")
+    shape = LAYERS["conv2d_same_stride"][1]
     x, r = _data(shape, int(np.prod(layer.compute_output_shape((None, *shape))[1:])), True)
     (z,), pullback = rule.forward(step, ops.convert_to_tensor(x))
     r = ops.reshape(ops.convert_to_tensor(r), ops.shape(z))
@@ -233,7 +234,7 @@ def test_what_is_absorbed_and_what_goes_on_add_up(name, rectified):
 
 @pytest.mark.parametrize("name", RULES)
 def test_zero_input_gives_no_nan(name):
-    _, step = _step(*LAYERS["conv2d_valid"], False, "float32")
+    _, step = _step("conv2d_valid", False, "float32")
     (z,), pullback = RULES[name][0].forward(step, ops.zeros((1, 4, 5, 2)))
     found = ops.convert_to_numpy(pullback([ops.ones_like(z)])[0])
     assert np.isfinite(found).all()
@@ -242,7 +243,7 @@ def test_zero_input_gives_no_nan(name):
 
 
 def test_per_channel_bounds_and_the_bounds_of_the_sample():
-    _, step = _step(*LAYERS["conv2d_valid"], False, "float64")
+    _, step = _step("conv2d_valid", False, "float64")
     rng = np.random.default_rng(1)
     x = ops.convert_to_tensor(rng.normal(size=(1, 4, 5, 2)))
     low, high = float(ops.min(x)), float(ops.max(x))
@@ -263,7 +264,7 @@ def test_settings_out_of_range():
 
 
 def test_gamma_zero_is_epsilon_zero_and_alpha_one_is_z_plus():
-    _, step = _step(*LAYERS["conv2d_valid"], True, "float64")
+    _, step = _step("conv2d_valid", True, "float64")
     x = ops.convert_to_tensor(np.random.default_rng(2).normal(size=(1, 4, 5, 2)))
 
     def relevance(rule):

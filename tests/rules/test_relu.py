@@ -14,7 +14,6 @@ import innexplain
 from innexplain.graph import canonical, trace
 from innexplain.rules import DeconvReLU, Gradient, GuidedReLU
 from tests import reference
-from tests.eagerly import eagerly
 from tests.zoo import relu_spellings
 
 Z = np.array([[-3.0, -0.5, 0.25, 0.75, 5.0, 8.0]])  # below, and around a threshold of 0.5 and a cap of 6
@@ -44,19 +43,19 @@ LAYERS = {
 }
 
 
-@pytest.mark.parametrize("r", R, ids=["first", "second"])
 @pytest.mark.parametrize("name", LAYERS)
-def test_guided_is_rectified_then_gated(name: str, r: np.ndarray) -> None:
+def test_guided_is_rectified_then_gated(name: str) -> None:
     layer, derivative = LAYERS[name]
-    expected = np.maximum(r, 0) * derivative
-    np.testing.assert_allclose(_back(GuidedReLU(), layer, Z, r[None])[0], expected)
+    for r in R:
+        expected = np.maximum(r, 0) * derivative
+        np.testing.assert_allclose(_back(GuidedReLU(), layer, Z, r[None])[0], expected)
 
 
-@pytest.mark.parametrize("r", R, ids=["first", "second"])
 @pytest.mark.parametrize("name", LAYERS)
-def test_deconvnet_is_rectified_and_not_gated(name: str, r: np.ndarray) -> None:
+def test_deconvnet_is_rectified_and_not_gated(name: str) -> None:
     layer, _ = LAYERS[name]
-    np.testing.assert_allclose(_back(DeconvReLU(), layer, Z, r[None])[0], np.maximum(r, 0))
+    for r in R:
+        np.testing.assert_allclose(_back(DeconvReLU(), layer, Z, r[None])[0], np.maximum(r, 0))
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -90,32 +89,31 @@ def test_relu_rules_are_for_activations_only() -> None:
 SPELLINGS = {s.name: s for s in relu_spellings()}
 VARIANTS = ("flat", "nested", "shared")
 METHODS = ("deconvnet", "guided_backprop")
+ONCE = {"flat": "deconvnet", "nested": "guided_backprop", "shared": "guided_backprop"}
 FIRST = {}  # the first spelling of each group stands for the group
 for _spelling in SPELLINGS.values():
     FIRST.setdefault(_spelling.group, _spelling.name)
 
 
 @functools.cache
+def _models(name: str) -> dict:
+    return dict(zip(VARIANTS, SPELLINGS[name].build(), strict=True))
+
+
+@functools.cache
 def _maps(name: str, variant: str, method: str) -> tuple:
-    """The map of one spelling, and what was overridden; every neuron of the output is explained."""
-    spelling = SPELLINGS[name]
-    model = spelling.build()[VARIANTS.index(variant)]
-    analyzer = innexplain.create_analyzer(method, model, neuron_selection_mode="index")
-    return _analyze(analyzer, spelling), analyzer.overridden
+    """The map of one spelling, and what was overridden; every neuron of the output is explained.
 
-
-def _analyze(analyzer: Any, spelling: Any) -> np.ndarray:
-    """The maps of two inputs x three neurons; some neurons have no way back, and innexplain says so."""
-    x = np.repeat(spelling.inputs(2, np.random.default_rng(0)), 3, axis=0)
-    with eagerly(), warnings.catch_warnings():
+    Of two inputs x three neurons, some have no way back, and innexplain says so.
+    """
+    analyzer = innexplain.create_analyzer(method, _models(name)[variant], neuron_selection_mode="index")
+    x = np.repeat(SPELLINGS[name].inputs(2, np.random.default_rng(0)), 3, axis=0)
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", innexplain.errors.InnexplainWarning)
-        return analyzer.analyze(x, [0, 1, 2] * 2)
+        return analyzer.analyze(x, [0, 1, 2] * 2), analyzer.overridden
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("name", SPELLINGS)
-def test_every_spelling_gives_the_map_of_its_group(name: str, variant: str, method: str) -> None:
+def _check_alike(name: str, variant: str, method: str) -> None:
     answer, _ = _maps(name, variant, method)
     expected, _ = _maps(FIRST[SPELLINGS[name].group], variant, method)
     np.testing.assert_allclose(answer, expected, rtol=1e-5, atol=1e-6)
@@ -123,39 +121,45 @@ def test_every_spelling_gives_the_map_of_its_group(name: str, variant: str, meth
     assert np.abs(answer).max() > 1e-2
 
 
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_every_spelling_gives_the_map_of_its_group(name: str) -> None:
+    """Each once as it is, inside models and called twice; each method finds it by the same rows."""
+    for variant, method in ONCE.items():
+        _check_alike(name, variant, method)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_every_spelling_with_the_other_method(name: str) -> None:
+    for variant, method in ONCE.items():
+        (other,) = set(METHODS) - {method}
+        _check_alike(name, variant, other)
+
+
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("group", FIRST)
 def test_flat_and_nested_give_the_same_map(group: str, method: str) -> None:
-    flat, nested = (_maps(FIRST[group], variant, method)[0] for variant in ("flat", "nested"))
+    """And one that is not the gradient, as a package gives it that overlooks the ReLUs of nested models."""
+    flat, nested, shared = (_maps(FIRST[group], variant, method)[0] for variant in VARIANTS)
     np.testing.assert_allclose(nested, flat, rtol=1e-5, atol=1e-6)
-
-
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("group", FIRST)
-def test_the_map_is_not_the_gradient(group: str, method: str) -> None:
-    """What a package gives that overlooks the ReLUs of nested models."""
-    spelling = SPELLINGS[FIRST[group]]
-    for variant, model in zip(VARIANTS, spelling.build(), strict=True):
-        analyzer = innexplain.create_analyzer("gradient", model, neuron_selection_mode="index")
-        difference = _maps(spelling.name, variant, method)[0] - _analyze(analyzer, spelling)
-        assert np.abs(difference).max() > 1e-2
+    for found, variant in ((nested, "nested"), (shared, "shared")):
+        gradient, _ = _maps(FIRST[group], variant, "gradient")
+        assert np.abs(found - gradient).max() > 1e-2
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_spellings_of_relu_match_the_naive_map(method: str) -> None:
-    spelling = SPELLINGS["relu:argument"]
-    naive = reference.read_sequential(spelling.build()[0])
-    x = np.repeat(spelling.inputs(2, np.random.default_rng(0)), 3, axis=0)
+    naive = reference.read_sequential(_models("relu:argument")["flat"])
+    x = np.repeat(SPELLINGS["relu:argument"].inputs(2, np.random.default_rng(0)), 3, axis=0)
     expected = naive.explain(x, [0, 1, 2] * 2, method)
     np.testing.assert_allclose(_maps("relu:argument", "flat", method)[0], expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", SPELLINGS)
 def test_overridden_names_every_relu_once(name: str) -> None:
-    for variant, count in (("flat", 3), ("nested", 3), ("shared", 5)):
-        _, overridden = _maps(name, variant, "guided_backprop")
+    flat, nested, shared = (_maps(name, variant, method)[1] for variant, method in ONCE.items())
+    for overridden, count in ((flat, 3), (nested, 3), (shared, 5)):
         assert len(set(overridden)) == len(overridden) == count
-    nested, shared = (_maps(name, variant, "guided_backprop")[1] for variant in ("nested", "shared"))
     assert nested[0].startswith("outer/")
     assert nested[1].startswith("outer/inner/")
     assert [path.startswith("tower/") for path in shared] == [True] * 4 + [False]
@@ -163,5 +167,4 @@ def test_overridden_names_every_relu_once(name: str) -> None:
 
 
 def test_overridden_is_empty_for_gradients() -> None:
-    model = SPELLINGS["relu:ReLU"].build()[0]
-    assert innexplain.create_analyzer("gradient", model).overridden == ()
+    assert _maps("relu:argument", "nested", "gradient")[1] == ()
