@@ -15,15 +15,12 @@ import tensorflow as tf
 import innexplain
 from innexplain.analyzers.method import names_where
 from innexplain.errors import (
-    ArgumentError,
     GraphError,
     InnexplainWarning,
     NothingOverriddenError,
     UnsupportedLayerError,
 )
 from innexplain.network import Runner
-
-from .networks import tables
 
 NAMES = innexplain.analyzer_names()
 

@@ -21,7 +21,7 @@ from innexplain.analyzers.method import METHODS
 from innexplain.analyzers.walking import Backward
 from innexplain.graph import kinds
 from tests.zoo import randomise, undisturbed_random_state
-from tests.zoo.layers import LayerCase, exported_layer_names, layer_cases
+from tests.zoo.layers import LayerCase, layer_cases
 
 from . import FEW, assert_alike, create, over, tape_gradient
 
