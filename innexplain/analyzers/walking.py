@@ -50,7 +50,9 @@ class WalkedNetwork(Network):
 
     def require(self) -> None:
         """Raise if the method cannot explain the model, see `Composite.require`."""
-        self.composite.require(self.assignments)
+        whole = self.keep is None  # above a slot there may be nothing to override
+        composite = self.composite if whole else replace(self.composite, overrides=None)
+        composite.require(self.assignments)
 
     @property
     def rules(self) -> dict[int, Rule]:
