@@ -173,10 +173,8 @@ def test_placement_by_the_caller():
         (layers.Dense, "ZPlus"),
     ]
     assert _rules("lrp.epsilon", model, rules=ordered) == [Epsilon(), Flat(), Gamma(1.0), WSquare()]
-    assert _rules("lrp.epsilon", model, until_layer_idx=0, until_layer_rule="Flat")[:2] == [
-        Flat(),
-        Epsilon(),
-    ]
+    until = _rules("lrp.epsilon", model, until_layer_idx=0, until_layer_rule="Flat")
+    assert until[:2] == [Flat(), Epsilon()]
     with pytest.raises(ArgumentError, match="go together"):
         _rules("lrp.epsilon", model, until_layer_idx=0)
     with pytest.raises(UnknownNameError, match="Did you mean 'Epsilon'"):
