@@ -48,7 +48,7 @@ def _is_padding(step: Step) -> bool:
 
 
 def _is_norm(step: Step) -> bool:
-    return step.traits.batch_norm and not step.part
+    return step.traits.batch_norm and not step.part and len(step.inputs) == 1  # without a mask
 
 
 def _fold_all(graph: Graph, foldable: Any, behind: Any) -> Graph:
