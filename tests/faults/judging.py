@@ -43,9 +43,9 @@ JUDGING = (
     ),
     Fault(
         "predict-function-writes-into-the-inputs",
-        "evaluators/predictions.py",
-        "model(np.array(x))",
-        "model(x)",
+        "graph/functions.py",
+        "np.array(leaf) for leaf",
+        "np.asarray(leaf) for leaf",
     ),
     # comparison
     Fault(
@@ -56,9 +56,9 @@ JUDGING = (
     ),
     Fault(
         "digest-of-a-kept-part-not-checked",
-        "comparison/store.py",
-        "if head != (key + _digest(body)).encode():",
-        "if head[:_DIGEST] != key.encode():",
+        "folders.py",
+        "if head != (key + digest_of_bytes([body])).encode():",
+        "if head[:LENGTH] != key.encode():",
     ),
     Fault(
         "arrow-of-the-least-relevant-first-order",
@@ -81,7 +81,7 @@ JUDGING = (
     ),
     Fault(
         "failed-write-leaves-its-temporary-file",
-        "plots/saving.py",
+        "files.py",
         "        _remove(temporary)",
         "        pass",
     ),

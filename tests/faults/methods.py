@@ -56,7 +56,7 @@ METHODS = (
     Fault(
         "leaky-relu-taken-for-one-that-rectifies",
         "graph/facts.py",
-        "rectifies=step.kind == RELU and _is_plain_relu(step)",
+        "rectifies=_is_plain_relu(step)",
         "rectifies=step.kind == RELU",
     ),
     Fault(
@@ -130,9 +130,9 @@ METHODS = (
     # backward
     Fault(
         "compiled-pass-forgets-which-layers",
-        "backward/model.py",
-        "key = (what, slots, *(",
-        "key = (what, *(",
+        "analyzers/walking.py",
+        '("recorded", *slots)',
+        '"recorded"',
     ),
     Fault(
         "relevance-rounded-to-half-precision",
@@ -155,39 +155,39 @@ METHODS = (
     ),
     Fault(
         "relevance-of-a-layers-input-returned",
-        "analyzers/core.py",
+        "network/network.py",
         "{str(step): step.outputs[0] for",
         "{str(step): step.inputs[0] for",
     ),
     Fault(
         "noise-of-the-first-sample-for-all",
-        "analyzers/wrappers.py",
+        "analyzers/averages.py",
         "sample_rng(self.seed, rows, sample, number)",
         "sample_rng(self.seed, rows, 0, number)",
     ),
     Fault(
         "each-copy-explains-its-own-class",
-        "analyzers/wrappers.py",
-        "result, data = self.core.resolve(",
-        "result, _ = self.core.resolve(",
+        "analyzers/averages.py",
+        "result, data = network.resolve(",
+        "result, _ = network.resolve(",
     ),
     Fault(
         "trapezoid-counts-its-last-point-whole",
-        "analyzers/wrappers.py",
+        "analyzers/averages.py",
         "weights[[0, -1]] /= 2",
         "weights[0] /= 2",
     ),
     Fault(
         "included-class-replaces-the-strongest",
-        "analyzers/clear.py",
+        "analyzers/clear_analyzer.py",
         '["activations"][missing].argmin(axis=1)',
         '["activations"][missing].argmax(axis=1)',
     ),
     Fault(
         "presets-with-another-epsilon",
         "analyzers/lrp.py",
-        "epsilon: float = 0.1)",
-        "epsilon: float = 0.01)",
+        "DenseAndRest(rest=_21, epsilon=0.1)",
+        "DenseAndRest(rest=_21, epsilon=0.01)",
     ),
     Fault(
         "options-beside-an-analyzer-object-ignored",
