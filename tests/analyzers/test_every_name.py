@@ -78,6 +78,10 @@ def check_answer(s):
     np.testing.assert_allclose(s.info["sum"], both.sum(1), rtol=1e-4, atol=1e-5)
     gap = s.info["gap"]
     assert gap is None or (gap.shape == (N,) and np.isfinite(gap).all())
+    if s.name.startswith(("lrp", "deep_taylor")):  # they share out the score, which is positive here
+        kept = sum(s.info["absorbed"].values())
+        assert_alike(s.info["sum"] + kept, s.info["score"].astype("float64"))
+        np.testing.assert_allclose(gap, kept, rtol=1e-3, atol=1e-4)
 
 
 def check_words(s):
