@@ -58,7 +58,7 @@ class Writer:
             return {"float": str(value)}
         if value is None or isinstance(value, (bool, int, float, str)):
             return value
-        if isinstance(value, list):
+        if isinstance(value, (list, range)):
             return [self.plain(v, where) for v in value]
         return self._marked(value, where)
 

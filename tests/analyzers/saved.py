@@ -17,6 +17,7 @@ from tests.zoo import randomise
 L = keras.layers
 NAMES = innexplain.analyzer_names()
 X = np.random.default_rng(0).standard_normal((3, 8, 8, 2)).astype("float32")
+FITTED_ON = np.random.default_rng(1).standard_normal((8, 8, 8, 2)).astype("float32")
 
 
 def network(seed: int = 4, **hidden: Any) -> keras.Model:
@@ -40,9 +41,7 @@ MODEL = network()
 @functools.cache
 def patterns() -> Patterns:
     """Fitted for `MODEL`, of all types."""
-    data = np.random.default_rng(1).standard_normal((8, *X.shape[1:])).astype("float32")
-    types = ["relu", "relu.negative", "linear"]
-    return PatternComputer(MODEL, types).fit(data, progress=False)
+    return PatternComputer(MODEL, ["relu", "relu.negative", "linear"]).fit(FITTED_ON, progress=False)
 
 
 #: By argument, a value that no method has by default; by name of the method where one word means two things.

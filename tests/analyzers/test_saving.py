@@ -16,7 +16,18 @@ from innexplain.analyzers import Method
 from innexplain.analyzers.method import METHODS, same_setting
 from innexplain.layers import LocalResponseNormalization
 from innexplain.network import Request, Result
-from tests.analyzers.saved import MODEL, NAMES, X, assert_equal, made, maps, network, patterns, reloaded
+from tests.analyzers.saved import (
+    FITTED_ON,
+    MODEL,
+    NAMES,
+    X,
+    assert_equal,
+    made,
+    maps,
+    network,
+    patterns,
+    reloaded,
+)
 from tests.conftest import CHECKOUT
 
 L = keras.layers
@@ -143,6 +154,22 @@ def test_a_number_that_json_does_not_know(tmp_path: Path) -> None:
     analyzer = create("lrp.epsilon", MODEL, rules={"conv": Scaled(float("nan"), -float("inf"))})
     (rule,) = reloaded(analyzer, tmp_path / "a", Scaled=Scaled).options.rules.values()
     assert np.isnan(rule.factor) and rule.least == -np.inf
+
+
+def test_a_range_comes_back_as_a_list(tmp_path: Path) -> None:
+    analyzer = create("clear", MODEL, classes=range(2))
+    found = reloaded(analyzer, tmp_path / "a")
+    assert found.method.classes == [0, 1]
+    np.testing.assert_array_equal(maps(found), maps(analyzer))
+
+
+def test_patterns_that_are_still_to_be_fitted(tmp_path: Path) -> None:
+    found = reloaded(create("pattern.net", MODEL, estimator="S_a"), tmp_path / "a")
+    assert found.needs_fit
+    np.testing.assert_allclose(
+        maps(found.fit(FITTED_ON, progress=False)),
+        maps(create("pattern.net", MODEL, estimator="S_a", patterns=patterns())),
+    )
 
 
 def test_inputs_that_are_several(tmp_path: Path) -> None:
