@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from innexplain import plots
 from innexplain.arguments import check_count
 from innexplain.comparison.evaluator import Evaluator, Findings, Picture
 from innexplain.comparison.figures import maps_figure, row_labels, spatial_rank
@@ -23,7 +24,6 @@ from innexplain.errors import ArgumentError, UnknownNameError, nearest
 from innexplain.files import write_text
 from innexplain.folders import make_folder
 from innexplain.plots.cells import short_number
-from innexplain.plots.saving import save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -260,7 +260,7 @@ class Comparison:
         path = make_folder(folder)
         saved = []
         for picture in self.pictures(names, images).values():
-            file = save_figure(picture.draw(), path / f"{picture.name}.png")
+            file = plots.save_figure(picture.draw(), path / f"{picture.name}.png")
             saved.append((picture, file.read_bytes()))
         self.to_csv(path / "table.csv")
         self.to_json(path / "numbers.json")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops, tree
 
@@ -25,7 +26,7 @@ def function_graph(function: Any, x: Any = 0.0, output: Any = None) -> Graph:
     Raises:
         ModelError: it cannot be called.
     """
-    if not callable(function):
+    if not callable(function) or isinstance(function, (type, keras.layers.Layer)):
         raise ModelError(
             "Expected a keras.Model, or a function from an array of inputs to an array of outputs. "
             f"Received: {function!r} (of type {type(function).__name__}). Load a saved model with "
@@ -63,7 +64,10 @@ class OnArrays:
         if self._dtypes is not None:
             arrays = [a.astype(dtype) for a, dtype in zip(arrays, self._dtypes, strict=True)]
         outputs = self._function(tree.pack_sequence_as(x, arrays))
-        return [self._checked(output, len(arrays[0])) for output in tree.flatten(outputs)]
+        found = tree.flatten(outputs)
+        if isinstance(outputs, (list, tuple)) and all(np.ndim(output) == 0 for output in found):
+            found = [outputs]  # a list of scores is one output
+        return [self._checked(output, len(arrays[0])) for output in found]
 
     def _checked(self, output: Any, rows: int) -> Any:
         array = np.asarray(output)

@@ -228,7 +228,7 @@ class Network:
         batch_size: int,
     ) -> Result:
         """What a function of rows and target data gives, a dict with `score` and `neuron` in it."""
-        answer = self.runner.ask(key, lambda *x: function(x[:-1], x[-1]), [*rows, data], batch_size)
+        answer = self.runner.ask(key, lambda *x: function(x[:-1], x[-1]), rows, batch_size, data)
         if len(answer["score"]) != len(data):
             raise ArgumentError(
                 "neuron_selection_mode must give one score per sample, a sum over everything but the first "

@@ -30,23 +30,26 @@ class Runner:
         self.traces = 0
         self._compiled: dict[Any, Callable[..., Any]] = {}
 
-    def ask(self, key: Hashable, function: Callable[..., Any], arrays: Rows, batch_size: int) -> Any:
+    def ask(
+        self, key: Hashable, function: Callable[..., Any], arrays: Rows, batch_size: int, *data: np.ndarray
+    ) -> Any:
         """What a function gives for all rows, as arrays in its structure, samples first.
 
         Args:
             key: names the function; one key always means the same function.
             function: takes one tensor an array.
-            arrays: samples first.
+            arrays: samples first; where the function fails, messages tell their shapes.
             batch_size: the most rows in one call; a model that insists on its own gets just that many, the
                 last row repeated.
+            *data: further arrays, such as a target's data.
         """
         size = self.fixed or batch_size
         parts = []
-        for part in chunks(len(arrays[-1]), size):
-            block, n = [a[part] for a in arrays], part.stop - part.start
+        for part in chunks(len(arrays[0]), size):
+            block, n = [a[part] for a in (*arrays, *data)], part.stop - part.start
             if self.fixed and n < size:
                 block = [np.concatenate([a, np.repeat(a[-1:], size - n, axis=0)]) for a in block]
-            with naming_failures(self.name, block):
+            with naming_failures(self.name, block[: len(arrays)]):
                 answer = self.answer(key, function, block)
             kept = n if self.fixed else None  # no more is hidden: what gives too many rows is refused
             parts.append(tf.nest.map_structure(lambda t, kept=kept: t.numpy()[:kept], answer))

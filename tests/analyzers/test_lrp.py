@@ -256,7 +256,7 @@ def test_gates_are_constants_and_other_products_are_refused():
 
 def test_local_response_normalization_passes_relevance_and_is_saved(tmp_path):
     model = keras.Sequential(
-        [keras.Input((6, 6, 2)), layers.Conv2D(4, 3, use_bias=False), LocalResponseNormalization(1),
+        [keras.Input((6, 6, 2)), layers.Conv2D(4, 3, use_bias=False), LocalResponseNormalization(1, name="lrn"),
          layers.GlobalAveragePooling2D(), layers.Dense(3)]
     )  # fmt: skip
     randomise(model, 0)
@@ -264,7 +264,7 @@ def test_local_response_normalization_passes_relevance_and_is_saved(tmp_path):
     model = keras.models.load_model(tmp_path / "net.keras", safe_mode=True)
     analyzer = innexplain.create_analyzer("lrp.z", model)
     names = {str(a.step): a.rule.name for a in analyzer.assignments}
-    assert names["local_response_normalization"] == "Pass"
+    assert names["lrn"] == "Pass"
     assert analyzer.analyze(np.random.default_rng(0).normal(size=(1, 6, 6, 2))).any()
 
 

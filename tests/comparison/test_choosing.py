@@ -19,7 +19,6 @@ from innexplain.comparison import (
     Subject,
     compare,
 )
-from innexplain.comparison.report import sections
 from innexplain.errors import ArgumentError, InputError, ModelError, UnknownNameError
 from tests.comparison.cases import SHAPE, Linear, inputs, network, noise
 
@@ -155,7 +154,7 @@ def test_an_evaluator_of_ones_own() -> None:
     np.testing.assert_allclose(found.values("output")["a"], model(X).max(axis=1))
     assert found.curves("both")["a"].shape == (3, 2)
     assert found.cells()[0][:3] == ["analyzer", "share v", "output"]
-    text = "\n".join(sections(found, {}))
+    text = "\n".join(found.report().sections([]))
     assert "Share: &lt;how&gt; much is marked." in text
     assert "Share(above=0.5)" in text
 

@@ -21,7 +21,6 @@ from innexplain.comparison import (
     RegionPerturbation,
     compare,
 )
-from innexplain.comparison.report import sections
 from innexplain.errors import ArgumentError, InputError, OutputPathError, UnknownNameError
 from tests.comparison.cases import FAST, Linear, inputs, network, noise
 from tests.comparison.test_choosing import Share
@@ -249,7 +248,7 @@ def test_the_report_says_when_every_region_was_replaced() -> None:
     for steps, all_replaced in ((11, False), (12, True), (None, True)):
         kind = RegionPerturbation(2, steps, repeats=1)
         found = compare(Linear(), X[:1], {"a": noise(X[:1])}, [kind])
-        text = "\n".join(sections(found, {}))
+        text = "\n".join(found.report().sections([]))
         assert ("All 12 regions were replaced in the end" in text) == all_replaced
 
 

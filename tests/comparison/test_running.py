@@ -15,7 +15,6 @@ from innexplain.comparison import (
     StrongFeatures,
     compare,
 )
-from innexplain.comparison.figures import figures_of
 from tests.comparison.cases import FAST, SHAPE, Linear, flat_network, inputs, network, noise
 
 Y = np.array([0, 1, 2])
@@ -166,7 +165,7 @@ def test_inputs_of_every_rank(shape: tuple[int, ...], tmp_path) -> None:
     found = compare(flat_network(shape), x, ["gradient", "random"], [steps, Complexity()])
     assert found.maps["gradient"].shape == x.shape
     assert np.isfinite(found.values("AOPC")["gradient"]).all()
-    pictures = set(figures_of(found))
+    pictures = set(found.pictures())
     if len(shape) in (1, 4):
         found.save(tmp_path)
         assert {path.stem for path in tmp_path.glob("*.png")} == pictures

@@ -206,7 +206,7 @@ def test_a_model_with_a_fixed_batch_size(batch_size: int) -> None:
         ({"sampler": ConstantSampler((1, 2, 3))}, ArgumentError, "each of the 2 channels"),
         ({"channel_axis": 1}, ArgumentError, "channel_axis must be"),
         ({"channel_axis": 0}, InputError, "must have the shape of x"),
-        ({"model": 3}, ModelError, "model must be a Keras model"),
+        ({"model": 3}, ModelError, "Expected a keras.Model, or a function"),
         ({"baseline": 3}, ArgumentError, "baseline must be a result"),
     ],
 )

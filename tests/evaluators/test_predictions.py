@@ -122,8 +122,8 @@ def two_outputs() -> keras.Model:
 @pytest.mark.parametrize(
     ("make", "x", "error", "words"),
     [
-        (lambda: "model.keras", values(2, 3), ModelError, "Received: str"),
-        (lambda: None, values(2, 3), ModelError, "Received: NoneType"),
+        (lambda: "model.keras", values(2, 3), ModelError, "of type str"),
+        (lambda: None, values(2, 3), ModelError, "of type NoneType"),
         (two_inputs, values(2, 3), ModelError, "takes 2. Give a function"),
         (two_outputs, values(2, 3), ModelError, "gives 2. Give a function"),
         (Subclassed, values(2, 60), ModelError, "was never built"),

@@ -186,7 +186,7 @@ def test_a_sigmoid_unit_has_two_classes() -> None:
         ({"batch_size": 0}, ArgumentError, "batch_size must be"),
         ({"channel_axis": 2}, ArgumentError, "channel_axis must be"),
         ({"model": lambda x: x.sum(axis=(1, 2, 3))}, ArgumentError, "an output for each class"),
-        ({"model": "net.keras"}, ModelError, "model must be a Keras model"),
+        ({"model": "net.keras"}, ModelError, "Expected a keras.Model, or a function"),
     ],
 )
 def test_bad_arguments_are_refused(changed: dict, error: type, words: str) -> None:
