@@ -256,8 +256,8 @@ def test_gates_are_constants_and_other_products_are_refused():
 
 def test_local_response_normalization_passes_relevance_and_is_saved(tmp_path):
     model = keras.Sequential(
-        [keras.Input((6, 6, 2)), layers.Conv2D(4, 3, use_bias=False), LocalResponseNormalization(1, name="lrn"),
-         layers.GlobalAveragePooling2D(), layers.Dense(3)]
+        [keras.Input((6, 6, 2)), layers.Conv2D(4, 3, use_bias=False),
+         LocalResponseNormalization(1, name="lrn"), layers.GlobalAveragePooling2D(), layers.Dense(3)]
     )  # fmt: skip
     randomise(model, 0)
     model.save(tmp_path / "net.keras")

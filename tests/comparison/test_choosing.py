@@ -68,7 +68,7 @@ BAD = {
     "channel axis": ({"channel_axis": 1}, ArgumentError, "channel_axis must be"),
     "region": ({"evaluators": [RegionPerturbation(6)]}, ArgumentError, "region_size must not exceed"),
     "steps": ({"evaluators": [RegionPerturbation(2, 13)]}, ArgumentError, "number of regions, 12"),
-    "no model": ({"model": "model.keras"}, ModelError, "Received: str"),
+    "no model": ({"model": "model.keras"}, ModelError, "of type str"),
 }
 
 
