@@ -23,7 +23,7 @@ def _chain(*made):
 
 
 CHAINS = {
-    "conv_bn": (lambda: _chain(layers.Conv2D(3, 3), layers.BatchNormalization()), 1),
+    "conv_bn": (lambda: _chain(layers.Conv2D(3, 3), layers.BatchNormalization(epsilon=0.2)), 1),
     "conv_bn_no_bias": (lambda: _chain(layers.Conv2D(3, 3, use_bias=False), layers.BatchNormalization()), 1),
     "depthwise_bn": (
         lambda: _chain(layers.DepthwiseConv2D(3, depth_multiplier=2), layers.BatchNormalization()), 1,
@@ -35,7 +35,7 @@ CHAINS = {
     "bn_pad_conv": (
         lambda: _chain(layers.BatchNormalization(), layers.ZeroPadding2D(2), layers.Conv2D(3, 3)), 1,
     ),
-    "bn_dense": (lambda: _chain(layers.BatchNormalization(), layers.Dense(3)), 1),
+    "bn_dense": (lambda: _chain(layers.BatchNormalization(epsilon=0.1), layers.Dense(3)), 1),
     "bn_depthwise": (lambda: _chain(layers.BatchNormalization(), layers.DepthwiseConv2D(3)), 1),
     "bn_transpose": (lambda: _chain(layers.BatchNormalization(), layers.Conv2DTranspose(2, 3)), 1),
     "bn_conv_bn": (
@@ -44,7 +44,7 @@ CHAINS = {
     "no_scale_no_center": (
         lambda: _chain(layers.Conv2D(3, 3), layers.BatchNormalization(scale=False, center=False)), 1,
     ),
-    "bn_bn": (lambda: _chain(layers.BatchNormalization(), layers.BatchNormalization()), 2),
+    "bn_bn": (lambda: _chain(layers.BatchNormalization(epsilon=0.1), layers.BatchNormalization()), 2),
     "other_axis_stays": (lambda: _chain(layers.Conv2D(3, 3), layers.BatchNormalization(axis=1)), 2),
     "activation_between_stays": (
         lambda: _chain(layers.Conv2D(3, 3, activation="relu"), layers.BatchNormalization()), 3,
