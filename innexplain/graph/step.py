@@ -208,9 +208,9 @@ class Graph:
                 answer.setdefault(slot, []).append(step)
         return answer
 
-    def ancestors(self, slot: int) -> Graph:
-        """The graph without the steps that `slot` does not depend on."""
-        needed, kept = {slot}, []
+    def ancestors(self, *slots: int) -> Graph:
+        """The graph without the steps that none of the slots depends on."""
+        needed, kept = set(slots), []
         for step in reversed(self.steps):
             if needed.intersection(step.outputs):
                 kept.append(step)
