@@ -12,10 +12,10 @@ from keras import ops, tree
 
 from innexplain.errors import ArgumentError
 from innexplain.graph.canonical import Canonical, canonical
-from innexplain.graph.functions import OnArrays, function_graph
+from innexplain.graph.functions import OnArrays, function_graph, opaque_graph
 from innexplain.graph.inputs import check_arrays, flatten_inputs, rows_of
 from innexplain.graph.step import Entry, Graph, Step
-from innexplain.graph.trace import opaque_graph, trace
+from innexplain.graph.trace import trace
 from innexplain.graph.view import forward_values
 from innexplain.network.results import Given, Options, Result, Rows, float_dtype
 from innexplain.network.running import Runner, naming_failures
