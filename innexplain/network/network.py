@@ -14,7 +14,7 @@ from innexplain.errors import ArgumentError
 from innexplain.graph.canonical import Canonical, canonical
 from innexplain.graph.functions import OnArrays, function_graph, opaque_graph
 from innexplain.graph.inputs import check_arrays, flatten_inputs, rows_of
-from innexplain.graph.step import Entry, Graph, Step
+from innexplain.graph.step import Entry, Graph
 from innexplain.graph.trace import trace
 from innexplain.graph.view import forward_values
 from innexplain.network.results import Given, Options, Result, Rows, float_dtype
@@ -160,13 +160,9 @@ class Network:
 
     def slots(self, layers: Sequence[Any]) -> dict[str, int]:
         """The slots that steps give their output in, by the name of the step."""
-        found = [step for address in layers for step in self._last_parts(address)]
-        return {str(step): step.outputs[0] for step in found}
-
-    def _last_parts(self, address: Any) -> list[Step]:
-        """Of each call at an address, the step that gives the layer's output."""
-        calls = {step.call: step for step in self.graph.find(address)}
-        return list(calls.values())
+        # Of each call of a layer, the last step gives the layer's output.
+        lasts = [{step.call: step for step in self.graph.find(address)} for address in layers]
+        return {str(step): step.outputs[0] for calls in lasts for step in calls.values()}
 
     def output_shape(self, arrays: Rows) -> tuple[int, ...]:
         """The shape of the explained output, without the batch axis."""
