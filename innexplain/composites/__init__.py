@@ -2,7 +2,6 @@
 
 from innexplain.composites.composite import Assignment, Composite, Refuse, Row
 from innexplain.composites.lrp import (
-    RULE_NAMES,
     Placement,
     dense_and_rest,
     everywhere,
@@ -26,7 +25,8 @@ from innexplain.composites.presets import (
     clear_composite,
     pattern_composite,
 )
-from innexplain.composites.registering import register_rule, unregister_rule
+from innexplain.composites.registered import register_rule, unregister_rule
+from innexplain.rules.lrp import RULE_NAMES
 
 __all__ = [
     "DECONVNET",
