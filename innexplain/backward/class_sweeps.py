@@ -125,9 +125,9 @@ class ClassSweeps(BackwardModel):
         predicted = ops.cast(predicted, classes.dtype)
         chosen = ops.where(classes == MAX, predicted, classes)
         own = ops.take_along_axis(activations, chosen, axis=1)
-        first = {"score": own[:, 0], "neuron": chosen[:, 0]}
         return {
-            **first,
+            "score": own[:, 0],
+            "neuron": chosen[:, 0],
             "classes": chosen,
             "activations": own,
             "predicted": predicted[:, 0],
