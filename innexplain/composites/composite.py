@@ -148,8 +148,7 @@ class Composite:
             answer = [Assignment(a.step, Gradient()) if _helped(a.rule) else a for a in answer]
         exits = {e.slot for e in graph.exits}
         starts = exits if self.seed == "one" else set()
-        lighter = lightened([a.step for a in answer], [a.rule for a in answer], starts, exits)
-        return [replace(a, rule=rule) for a, rule in zip(answer, lighter, strict=True)]
+        return lightened(answer, starts, exits)
 
     def require(self, assignments: list[Assignment]) -> None:
         """Raise if a step is refused, or if nothing is overridden where that is the method's point."""
