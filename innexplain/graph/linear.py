@@ -14,8 +14,7 @@ from typing import Any
 from keras import ops
 
 from innexplain.graph.classify import kind_of
-from innexplain.graph.padding import padding_of
-from innexplain.graph.portable import dilated, in_format
+from innexplain.graph.convolving import dilated, in_format, padding_of
 from innexplain.numerics import accumulation_dtype
 
 Tensor = Any
