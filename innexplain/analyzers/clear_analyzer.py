@@ -40,7 +40,7 @@ class ClearAnalyzer(Analyzer):
     @property
     def starts_at(self) -> str:
         """The step that gives the class maps, as a path: behind it, all but one of them is masked."""
-        return self.network.starts_at
+        return str(self.network.graph.producers().get(self.network.start.slot, "the input"))
 
     def maps(self, x: Any, batch_size: int = 32, progress: bool = False, include: Any = None) -> Any:
         """The response of every class, and the class that dominates at each location.

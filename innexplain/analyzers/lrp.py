@@ -108,14 +108,10 @@ class EpsilonLRP(LRP):
 
 
 @dataclass(frozen=True, eq=False)
-class EpsilonIgnoringBias(LRP):
+class EpsilonIgnoringBias(EpsilonLRP):
     """LRP with the epsilon rule in every layer, biases left out of the denominators."""
 
-    epsilon: float = 1e-7
-
-    def linear_rows(self) -> Rows:
-        """The epsilon rule everywhere."""
-        return everywhere(Epsilon(check_number("epsilon", self.epsilon, low=0), bias=False))
+    bias: bool = field(default=False, metadata=FIXED)
 
 
 @dataclass(frozen=True, eq=False)
