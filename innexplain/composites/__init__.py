@@ -1,13 +1,7 @@
 """Which step gets which rule."""
 
 from innexplain.composites.composite import Assignment, Composite, Refuse, Row
-from innexplain.composites.lrp import (
-    Placement,
-    dense_and_rest,
-    everywhere,
-    lrp_composite,
-    positive_composite,
-)
+from innexplain.composites.lrp import Placement, dense_and_rest, everywhere, lrp_composite, positive_composite
 from innexplain.composites.predicates import (
     index_between,
     is_first,

@@ -62,6 +62,11 @@ def _one_step(operation: Any, called: Any, x: Any, dtypes: Sequence[str], output
     return Graph((step,), entries, (Exit(end, "output"),), {}, structure, opaque=True)
 
 
+def name_of(model: Any) -> str:
+    """What messages call a model or a function."""
+    return str(getattr(model, "name", None) or getattr(model, "__name__", type(model).__name__))
+
+
 class OnArrays:
     """A function of arrays as one of tensors.
 
@@ -71,7 +76,7 @@ class OnArrays:
     """
 
     def __init__(self, function: Callable[..., Any], dtypes: Sequence[Any] | None = None) -> None:
-        self.name = str(getattr(function, "name", getattr(function, "__name__", type(function).__name__)))
+        self.name = name_of(function)
         self._function = function
         self._dtypes = dtypes
 

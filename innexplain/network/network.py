@@ -12,7 +12,7 @@ from keras import ops, tree
 
 from innexplain.errors import ArgumentError
 from innexplain.graph.canonical import Canonical, canonical
-from innexplain.graph.functions import OnArrays, function_graph, opaque_graph
+from innexplain.graph.functions import OnArrays, function_graph, name_of, opaque_graph
 from innexplain.graph.inputs import check_arrays, flatten_inputs, rows_of
 from innexplain.graph.step import Entry, Graph
 from innexplain.graph.trace import trace
@@ -84,7 +84,7 @@ class Network:
     @property
     def explained(self) -> list[Entry]:
         """Where relevance is collected."""
-        return [e for e in self.entries if e.explained]
+        return self.graph.explained
 
     def _graph(self, x: Any = 0) -> Graph:
         if self.is_function:
@@ -232,11 +232,6 @@ class Network:
             )
         maps = answer.pop("relevance", [])
         return Result(maps, answer.pop("score"), answer.pop("neuron"), details=answer)
-
-
-def name_of(model: Any) -> str:
-    """What messages call a model or a function."""
-    return str(getattr(model, "name", None) or getattr(model, "__name__", type(model).__name__))
 
 
 def _fixed_rows(graph: Graph) -> int | None:
