@@ -43,7 +43,8 @@ def check_number(name: str, value: Any, low: float = -np.inf, high: float = np.i
     2.0
     """
     if not is_number(value) or not np.isfinite(value) or not low <= value <= high:
-        limits = "" if (low, high) == (-np.inf, np.inf) else f" in [{low:g}, {high:g}]"
+        bounded, above = f" in [{low:g}, {high:g}]", f" of at least {low:g}"
+        limits = bounded if np.isfinite(high) else above if np.isfinite(low) else ""
         raise ArgumentError(f"{name} must be a finite number{limits}. Received: {name}={value!r}")
     return float(value)
 

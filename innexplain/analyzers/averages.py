@@ -10,7 +10,7 @@ import numpy as np
 
 from innexplain.analyzers.choosing import inner_method
 from innexplain.analyzers.method import Method
-from innexplain.arguments import check_count, check_seed, is_number
+from innexplain.arguments import check_count, check_number, check_seed
 from innexplain.errors import ArgumentError
 from innexplain.network import Network, Options, Request, Result, Rows, chunks, total
 from innexplain.randomness import sample_rng
@@ -28,21 +28,8 @@ class Averaging(Method):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "analyzer", inner_method(self.analyzer))
-
-    @property
-    def meaning(self) -> str:  # type: ignore[override]
-        """That of the method inside."""
-        return str(self.analyzer.meaning)
-
-    @property
-    def needs(self) -> str:  # type: ignore[override]
-        """What the method inside needs."""
-        return str(self.analyzer.needs)
-
-    @property
-    def spatial(self) -> bool:  # type: ignore[override]
-        """Whether the maps of the method inside are."""
-        return bool(self.analyzer.spatial)
+        for word in ("meaning", "needs", "spatial"):  # those of the method inside
+            object.__setattr__(self, word, getattr(self.analyzer, word))
 
     @property
     @abstractmethod
@@ -119,11 +106,7 @@ class Smoothing(Averaging):
             )
         check_count("augment_by_n", self.augment_by_n)
         check_seed(self.seed)
-        if not (is_number(self.noise_scale) and 0 <= self.noise_scale < np.inf):
-            raise ArgumentError(
-                "noise_scale must be a finite number of at least 0, a fraction of the input's range. "
-                f"Received: noise_scale={self.noise_scale!r}"
-            )
+        check_number("noise_scale", self.noise_scale, low=0)
 
     @property
     def copies(self) -> int:

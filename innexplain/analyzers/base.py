@@ -20,6 +20,7 @@ from innexplain.composites import Assignment
 from innexplain.errors import ArgumentError, InnexplainWarning, InputError
 from innexplain.graph.inputs import batches_of, is_dataset
 from innexplain.network import Network, Options, Request, Result, chunks, float_dtype, total
+from innexplain.network.results import joined
 from innexplain.rules import ReLURule
 
 EMPTY_DATASET = "The dataset is empty: there is no sample to explain."
@@ -281,9 +282,7 @@ def _info(result: Result) -> dict[str, Any]:
 def join_batches(batches: list[Any]) -> Any:
     """Arrays of successive batches in any structure as one."""
     try:
-        return keras.tree.map_structure(
-            lambda *column: None if column[0] is None else np.concatenate(column), *batches
-        )
+        return joined(batches)
     except ValueError as error:
         raise InputError(
             "The batches of a dataset must have samples of one shape to be joined into one answer. "

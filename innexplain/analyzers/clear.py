@@ -9,17 +9,17 @@ from typing import Any, ClassVar
 import numpy as np
 
 from innexplain.analyzers.choosing import inner_method
-from innexplain.analyzers.clear_checks import TOP_K, check_classes, check_response, check_settings
 from innexplain.analyzers.clear_network import ClearNetwork
 from innexplain.analyzers.method import METHODS, Method
 from innexplain.arguments import check_choice, check_count
 from innexplain.backward import REDUCTIONS, reduce_channels
 from innexplain.composites import GRADIENT, Composite, clear_composite
 from innexplain.errors import ArgumentError, UnknownNameError, nearest
-from innexplain.network import Options, Request, Result, Rows, chunks
+from innexplain.network import Network, Options, Request, Result, Rows, chunks
 from innexplain.targets import MAX, IndexTarget
 
 DECONVOLUTION = "deconvolution"
+TOP_K = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,7 @@ class Clear(Method):
                     f"{nearest(given, (DECONVOLUTION, *METHODS))} Received: response={given!r}"
                 )
             object.__setattr__(self, "response", inner_method(given, "response"))
-        check_settings(self.inner, self.layer, self.rectify)
+        _check_settings(self.inner, self.layer, self.rectify)
         check_count("top_k", self.top_k)
 
     @property
@@ -87,7 +87,7 @@ class Clear(Method):
             )
         inner = None if self.inner is None else self.inner.network(model, options)
         if self.inner is not None and inner is not None:
-            check_response(self.inner, inner)
+            _check_response(self.inner, inner)
             options = replace(options, rules=None)  # they are the inner method's
         composite = clear_composite(self.rectify) if inner is None else replace(GRADIENT, name=self.name)
         network = ClearNetwork(model, options, self, composite, self.layer, self.channel_reduction, inner)
@@ -99,11 +99,11 @@ class Clear(Method):
         self.compared_classes(network)
         return network
 
-    def compared_classes(self, network: ClearNetwork) -> tuple[int, ...]:
+    def compared_classes(self, network: ClearNetwork) -> np.ndarray:
         """The classes to look at; -1 asks for one more of the most activated ones of a sample."""
         count = network.start.count
-        chosen = check_classes(self.classes, self.top_k, count)
-        return (MAX,) * min(self.top_k, count) if chosen is None else chosen
+        chosen = _check_classes(self.classes, self.top_k, count)
+        return np.asarray((MAX,) * min(self.top_k, count) if chosen is None else chosen, "int32")
 
     def rows_per_sample(self, network: Any) -> int:
         """One a class, times what the method inside needs."""
@@ -118,7 +118,7 @@ class Clear(Method):
                 f"{network.start.count} classes. Received: {int(data.max())}"
             )
         one = np.all(data != MAX)
-        wanted = data[:, None] if one else np.tile(self.chosen(network), (len(data), 1))
+        wanted = data[:, None] if one else np.tile(self.compared_classes(network), (len(data), 1))
         parts = []
         for part in self.responses(network, rows, wanted, request):
             responses = network.by_origin(part.maps)
@@ -134,10 +134,6 @@ class Clear(Method):
         result.neuron = np.where(asked, result.neuron, told["predicted"])
         result.score = np.where(asked, result.score, told["best"])
         return result
-
-    def chosen(self, network: ClearNetwork) -> np.ndarray:
-        """The classes to look at, as the network takes them."""
-        return np.asarray(self.compared_classes(network), "int32")
 
     def responses(
         self, network: ClearNetwork, rows: Rows, classes: np.ndarray, request: Request
@@ -164,3 +160,47 @@ class Clear(Method):
             flat = np.asarray(reduce_channels(maps, entry, network.reduction))
             result.maps.append(flat.reshape(n, k, *flat.shape[1:]))
         return result
+
+
+def _check_settings(response: Method | None, layer: Any, rectify: Any) -> None:
+    """Another method has no use for the settings of the deconvolution."""
+    if not isinstance(rectify, bool):
+        raise ArgumentError(f"rectify must be True or False. Received: rectify={rectify!r}")
+    if response is not None and (layer is not None or rectify):
+        raise ArgumentError(
+            "layer= and rectify= belong to response='deconvolution'. "
+            f"Received: response={response.name!r}, layer={layer!r}, rectify={rectify!r}"
+        )
+
+
+def _check_response(response: Method, network: Network) -> None:
+    """Another method has to tell classes apart."""
+    if not response.backwards or not isinstance(network.target, IndexTarget):
+        raise ArgumentError(
+            "response must be an analyzer that explains one class after the other, such as 'lrp.epsilon' or "
+            "'gradient', made with neuron_selection_mode='index' or 'max_activation'. Received: "
+            f"response={response.name!r} with "
+            f"neuron_selection_mode={network.options.neuron_selection_mode!r}"
+        )
+
+
+def _check_classes(classes: Any, top_k: Any, count: int) -> tuple[int, ...] | None:
+    """The classes, if they are ints of the model, each once; `None` if there are none given."""
+    check_count("top_k", top_k)
+    if top_k > count and top_k != TOP_K:
+        raise ArgumentError(f"top_k must be at most {count}, the number of classes. Received: top_k={top_k}")
+    if classes is None:
+        return tuple(range(count)) if count <= top_k else None
+    try:
+        index = np.asarray(classes)
+    except (TypeError, ValueError):  # lists of unequal length
+        index = np.asarray(np.nan)
+    if index.ndim != 1 or index.size == 0 or index.dtype.kind not in "iu":
+        raise ArgumentError(f"classes must be a list of ints, one or several. Received: classes={classes!r}")
+    outside = index[(index < 0) | (index >= count)]
+    if outside.size or len(set(index.tolist())) < index.size:
+        raise ArgumentError(
+            f"classes must be different numbers between 0 and {count - 1}: the model has {count} classes. "
+            f"Received: classes={classes!r}"
+        )
+    return tuple(int(c) for c in index)

@@ -10,7 +10,6 @@ import numpy as np
 
 from innexplain.analyzers.base import EMPTY_DATASET, Analyzer, join_batches
 from innexplain.analyzers.clear import Clear
-from innexplain.analyzers.clear_checks import check_included
 from innexplain.analyzers.clear_network import ClearNetwork
 from innexplain.arguments import check_count
 from innexplain.class_maps import ClearMaps
@@ -41,7 +40,7 @@ class ClearAnalyzer(Analyzer):
     @property
     def starts_at(self) -> str:
         """The step that gives the class maps, as a path: behind it, all but one of them is masked."""
-        return self.network.starts_at
+        return str(self.network.graph.producers().get(self.network.start.slot, "the input"))
 
     def maps(self, x: Any, batch_size: int = 32, progress: bool = False, include: Any = None) -> Any:
         """The response of every class, and the class that dominates at each location.
@@ -70,7 +69,7 @@ class ClearAnalyzer(Analyzer):
         if progress:
             bar = keras.utils.Progbar(len(rows[0]) * self.rows_per_sample, unit_name="row")
             request = replace(request, tick=bar.add)
-        chosen = np.tile(self.method.chosen(self.network), (len(rows[0]), 1))
+        chosen = np.tile(self.method.compared_classes(self.network), (len(rows[0]), 1))
         if include is not None:
             chosen = self._including(include, rows, chosen, batch_size)
         result = Result.join(list(self.method.responses(self.network, rows, chosen, request)))
@@ -91,7 +90,7 @@ class ClearAnalyzer(Analyzer):
 
     def _including(self, include: Any, rows: Rows, chosen: np.ndarray, batch_size: int) -> np.ndarray:
         """Chosen classes with others among them."""
-        asked = check_included(include, len(chosen), self.network.start.count)
+        asked = _check_included(include, len(chosen), self.network.start.count)
         told = self.network.score(rows, chosen, batch_size).details
         chosen = told["classes"].copy()
         missing = np.flatnonzero(~np.any(chosen == asked[:, None], axis=1))
@@ -109,3 +108,15 @@ class ClearAnalyzer(Analyzer):
         maps = ClearMaps.of(np.moveaxis(narrow(response, dtype), 1, -1), classes)
         self._tell_silent([maps.response], stacklevel=4)
         return maps
+
+
+def _check_included(include: Any, n: int, count: int) -> np.ndarray:
+    """The class to be compared in any case, one a sample: int32 (n,)."""
+    given = np.asarray(include)
+    fits = given.dtype.kind in "iu" and given.shape in ((), (n,))
+    if not fits or np.any(given < 0) or np.any(given >= count):
+        raise ArgumentError(
+            f"include must be a class between 0 and {count - 1}, or one for each of the {n} samples. "
+            f"Received: include={include!r}"
+        )
+    return np.broadcast_to(given.astype("int32"), (n,))

@@ -79,11 +79,6 @@ class ClearNetwork(WalkedNetwork):
         """Whether the response of one class is explained, the one asked for, and not the dominant one."""
         return not isinstance(self.target, MaxActivation)
 
-    @property
-    def starts_at(self) -> str:
-        """The step that gives the class maps, as a path: behind it, all but one of them is masked."""
-        return str(self.graph.producers().get(self.start.slot, "the input"))
-
     def by_origin(self, maps: Rows) -> dict[int, np.ndarray]:
         """By model input, the sum over the entries that belong to it."""
         found: dict[int, np.ndarray] = {}

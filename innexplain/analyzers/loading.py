@@ -15,7 +15,7 @@ from innexplain.analyzers.choosing import method_of
 from innexplain.analyzers.fingerprints import check_same
 from innexplain.analyzers.method import Method
 from innexplain.analyzers.plain import Reader
-from innexplain.analyzers.portable import graph_of, settings_apart, settings_together
+from innexplain.analyzers.portable import graph_of, settings_together
 from innexplain.analyzers.registry import analyzer_of
 from innexplain.analyzers.saving import ARRAYS, KIND, MODEL, SETTINGS, first_words
 from innexplain.composites import Composite
@@ -70,8 +70,7 @@ def load_analyzer(
         reader = Reader(arrays, {**_classes(graph), **_methods(custom)})
         method = reader.value(notes["method"])
         options = {name: reader.value(value) for name, value in notes["options"].items()}
-        usual = settings_apart(method, Options(), graph)[1]
-        known = isinstance(method, Method) and options.keys() == usual.keys()
+        known = isinstance(method, Method) and options.keys() == Options().shared.keys()
         if not known or not isinstance(options["neuron_selection_mode"], str):
             raise ValueError("these are no settings of an analyzer")
     method, given = settings_together(method, options, graph)

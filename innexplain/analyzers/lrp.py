@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from innexplain.analyzers.method import FIXED
 from innexplain.analyzers.walking import Backward
+from innexplain.arguments import check_number
 from innexplain.composites import (
     Composite,
     Placement,
@@ -103,18 +104,14 @@ class EpsilonLRP(LRP):
 
     def linear_rows(self) -> Rows:
         """The epsilon rule everywhere."""
-        return everywhere(Epsilon(_check("epsilon", self.epsilon), self.bias))
+        return everywhere(Epsilon(check_number("epsilon", self.epsilon, low=0), self.bias))
 
 
 @dataclass(frozen=True, eq=False)
-class EpsilonIgnoringBias(LRP):
+class EpsilonIgnoringBias(EpsilonLRP):
     """LRP with the epsilon rule in every layer, biases left out of the denominators."""
 
-    epsilon: float = 1e-7
-
-    def linear_rows(self) -> Rows:
-        """The epsilon rule everywhere."""
-        return everywhere(Epsilon(_check("epsilon", self.epsilon), bias=False))
+    bias: bool = field(default=False, metadata=FIXED)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +123,7 @@ class GammaLRP(LRP):
 
     def linear_rows(self) -> Rows:
         """The gamma rule everywhere."""
-        return everywhere(Gamma(_check("gamma", self.gamma), self.bias))
+        return everywhere(Gamma(check_number("gamma", self.gamma, low=0), self.bias))
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +153,7 @@ class DenseAndRest(LRP):
 
     def linear_rows(self) -> Rows:
         """One rule for dense layers, another one for convolutions."""
-        return dense_and_rest(Epsilon(_check("epsilon", self.epsilon)), self.rest)
+        return dense_and_rest(Epsilon(check_number("epsilon", self.epsilon, low=0)), self.rest)
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +167,10 @@ class EpsilonGammaBox(LRP):
 
     def linear_rows(self) -> Rows:
         """Three rules."""
-        rest = dense_and_rest(Epsilon(_check("epsilon", self.epsilon)), Gamma(_check("gamma", self.gamma)))
+        rest = dense_and_rest(
+            Epsilon(check_number("epsilon", self.epsilon, low=0)),
+            Gamma(check_number("gamma", self.gamma, low=0)),
+        )
         return (Row(is_first, Bounded(self.low, self.high)), *rest)
 
 
@@ -224,12 +224,6 @@ class ExcitationBackprop(Backward):
 
 def _first(given: Any, otherwise: Any) -> Any:
     return otherwise if given is None else given
-
-
-def _check(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
-        raise ArgumentError(f"{name} must be a finite number of at least 0. Received: {name}={value!r}")
-    return float(value)
 
 
 _21, _10 = AlphaBeta(2.0, 1.0), AlphaBeta(1.0, 0.0)

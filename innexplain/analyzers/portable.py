@@ -77,8 +77,7 @@ def _mapped(value: Any, leaf: Callable[[Any], Any]) -> Any:
 
 def settings_apart(method: Method, options: Options, graph: Graph) -> tuple[Method, dict[str, Any]]:
     """The settings of an analyzer apart from its model."""
-    given = {name: value for name, value in vars(options).items() if name != "check_only"}
-    return apart(method, graph), apart(given, graph)
+    return apart(method, graph), apart(options.shared, graph)
 
 
 def settings_together(method: Method, options: dict[str, Any], graph: Graph) -> tuple[Method, Options]:

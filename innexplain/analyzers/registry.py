@@ -5,7 +5,7 @@ To add an analyzer, write a `Method` and give it a row here.
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 from innexplain.analyzers.averages import PathIntegral, Smoothing
@@ -14,13 +14,7 @@ from innexplain.analyzers.baselines import Input, Random
 from innexplain.analyzers.choosing import method_of
 from innexplain.analyzers.clear import Clear
 from innexplain.analyzers.clear_analyzer import ClearAnalyzer
-from innexplain.analyzers.gradient import (
-    Deconvnet,
-    Gradient,
-    GuidedBackprop,
-    InputTimesGradient,
-    Sensitivity,
-)
+from innexplain.analyzers.gradient import Deconvnet, Gradient, GuidedBackprop, InputTimesGradient, Sensitivity
 from innexplain.analyzers.lrp import LRP_METHODS
 from innexplain.analyzers.method import METHODS, Method
 from innexplain.analyzers.pattern import PATTERN_METHODS, Pattern, PatternAnalyzer
@@ -28,7 +22,7 @@ from innexplain.analyzers.wrappers import IntegratedGradients, SmoothGrad
 from innexplain.errors import ArgumentError, nearest
 from innexplain.network import Options, name_of
 
-_COMMON = tuple(f.name for f in fields(Options) if f.name != "check_only")
+_COMMON = tuple(Options().shared)
 
 #: Methods whose analyzers can do more than `analyze`.
 _ANALYZERS: dict[type[Method], type[Analyzer]] = {

@@ -100,14 +100,10 @@ class ClassSweeps(BackwardModel):
         shapes = [value.shape for value in graph.values.values()]
         return all(shape and shape[0] is None for shape in shapes) and all(map(_keeps_samples, graph.steps))
 
-    @property
-    def _explained(self) -> list[Entry]:
-        return [e for e in self.canonical.graph.entries if e.explained]
-
     def _signature(self) -> list[Any]:
         """What a sweep gives."""
-        ranks = [len(e.value.shape) - _has_channels(e) for e in self._explained]
-        types = [accumulation_dtype(e.value.dtype) for e in self._explained]
+        ranks = [len(e.value.shape) - _has_channels(e) for e in self.canonical.graph.explained]
+        types = [accumulation_dtype(e.value.dtype) for e in self.canonical.graph.explained]
         return [tf.TensorSpec([None] * rank, dtype) for rank, dtype in zip(ranks, types, strict=True)]
 
     def _activations(self, values: dict[int, Tensor]) -> Tensor:
@@ -125,9 +121,9 @@ class ClassSweeps(BackwardModel):
         predicted = ops.cast(predicted, classes.dtype)
         chosen = ops.where(classes == MAX, predicted, classes)
         own = ops.take_along_axis(activations, chosen, axis=1)
-        first = {"score": own[:, 0], "neuron": chosen[:, 0]}
         return {
-            **first,
+            "score": own[:, 0],
+            "neuron": chosen[:, 0],
             "classes": chosen,
             "activations": own,
             "predicted": predicted[:, 0],
@@ -146,7 +142,7 @@ class ClassSweeps(BackwardModel):
             counted = ops.cast(many[self.start.counted], z.dtype)
             mask = mask * ops.expand_dims(counted, axis)
         found = self.fold(pullbacks, many, {self.start.slot: z * mask})
-        return [reduce_channels(found[e.slot], e, self.reduction) for e in self._explained]
+        return [reduce_channels(found[e.slot], e, self.reduction) for e in self.canonical.graph.explained]
 
 
 def _keeps_samples(step: Step) -> bool:

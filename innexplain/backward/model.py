@@ -79,7 +79,7 @@ class BackwardModel(keras.Model):
         answer = {"score": score, "neuron": neuron, "started": sum_samples(seed)}
         if self.keep is not None:
             return {**answer, "relevance": [relevance[self.keep]], "value": [widen(values[self.keep])]}
-        return {**answer, "relevance": [relevance[e.slot] for e in entries if e.explained]}
+        return {**answer, "relevance": [relevance[e.slot] for e in self.canonical.graph.explained]}
 
     def recorded(self, x: Sequence[Tensor], target: Tensor, slots: Sequence[int]) -> dict[str, Any]:
         """`call`, with the sums after every step, what biases absorbed, and relevance at some slots."""
@@ -130,8 +130,7 @@ class BackwardModel(keras.Model):
         if record is not None:
             for slot in record.wanted.difference(record.kept):
                 record.kept[slot] = self._arrived(slot, relevance, values)
-        entries = [entry.slot for entry in self.canonical.graph.entries if entry.explained]
-        ends = entries if self.keep is None else [self.keep]
+        ends = [e.slot for e in self.canonical.graph.explained] if self.keep is None else [self.keep]
         return {**relevance, **{slot: self._arrived(slot, relevance, values) for slot in ends}}
 
     def _arrived(self, slot: int, relevance: dict[int, Tensor], values: dict[int, Tensor]) -> Tensor:

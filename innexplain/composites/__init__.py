@@ -1,14 +1,7 @@
 """Which step gets which rule."""
 
 from innexplain.composites.composite import Assignment, Composite, Refuse, Row
-from innexplain.composites.lrp import (
-    RULE_NAMES,
-    Placement,
-    dense_and_rest,
-    everywhere,
-    lrp_composite,
-    positive_composite,
-)
+from innexplain.composites.lrp import Placement, dense_and_rest, everywhere, lrp_composite, positive_composite
 from innexplain.composites.predicates import (
     index_between,
     is_first,
@@ -26,7 +19,8 @@ from innexplain.composites.presets import (
     clear_composite,
     pattern_composite,
 )
-from innexplain.composites.registering import register_rule, unregister_rule
+from innexplain.composites.registered import register_rule, unregister_rule
+from innexplain.rules.lrp import RULE_NAMES
 
 __all__ = [
     "DECONVNET",

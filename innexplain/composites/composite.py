@@ -70,10 +70,11 @@ def check_unsupported(unsupported: Any) -> None:
 def _predicate(graph: Graph, address: Any) -> Predicate:
     """What an address of `rules=` means: a type, a condition on a step, or steps of the graph."""
     if isinstance(address, type):
-        return _is_instance(address)
+        return lambda step: isinstance(step.operation, address)
     if callable(address) and not isinstance(address, keras.Operation):
         return address
-    return _is_among(graph.find(address))
+    found = {id(step) for step in graph.find(address)}
+    return lambda step: id(step) in found
 
 
 def _dead_end(assignment: Assignment) -> Assignment:
@@ -87,19 +88,6 @@ def _leads_through(rule: Rule, step: Step) -> bool:
     if step.kind in (DISCRETE, EMBEDDING):
         return step.kind == DISCRETE and isinstance(rule, Pass)
     return rule.suits(step)
-
-
-def _derives(step: Step) -> bool:
-    return _leads_through(Gradient(), step)
-
-
-def _is_instance(operation_type: type) -> Predicate:
-    return lambda step: isinstance(step.operation, operation_type)
-
-
-def _is_among(steps: list[Step]) -> Predicate:
-    found = {id(step) for step in steps}
-    return lambda step: id(step) in found
 
 
 @dataclass(frozen=True)
@@ -160,8 +148,7 @@ class Composite:
             answer = [Assignment(a.step, Gradient()) if _helped(a.rule) else a for a in answer]
         exits = {e.slot for e in graph.exits}
         starts = exits if self.seed == "one" else set()
-        lighter = lightened([a.step for a in answer], [a.rule for a in answer], starts, exits)
-        return [replace(a, rule=rule) for a, rule in zip(answer, lighter, strict=True)]
+        return lightened(answer, starts, exits)
 
     def require(self, assignments: list[Assignment]) -> None:
         """Raise if a step is refused, or if nothing is overridden where that is the method's point."""
@@ -270,7 +257,7 @@ class Composite:
             f"Ways out: rules={{{first.path!r}: rule}} with {_one_of(self._names_for(first))}; "
             f"innexplain.register_rule({first.type_name}, rule) for every model; "
         )
-        if not all(_derives(a.step) for a in refused):
+        if not all(_leads_through(Gradient(), a.step) for a in refused):
             return ways + "or explain the part of the model behind it."
         return ways + (
             "unsupported='gradient' to take the gradient in all of them; or another analyzer "

@@ -13,21 +13,22 @@ from innexplain.rules.linear import LinearRule
 from innexplain.rules.routing import Follow
 
 
-def lightened(steps: Sequence[Step], rules: Sequence[Any], starts: set[int], exits: set[int]) -> list[Any]:
-    """The rules, with lighter ones for sums at which relevance arrives in proportion to the sum.
+def lightened(assignments: Sequence[Any], starts: set[int], exits: set[int]) -> list[Any]:
+    """Assignments, with lighter rules for sums at which relevance arrives in proportion to the sum.
 
     Nothing then arrives at a sum of zero, and little at one that nearly cancels.  Behind a rule that does
     not look at values (flat), a sigmoid or a shift, a sum has to watch for both.
 
     Args:
-        steps: in the graph's order.
-        rules: one a step; anything that is no rule may be among them.
+        assignments: steps with a rule each, in the graph's order; anything that is no rule may be among them.
         starts: the slots at which relevance starts whatever their value.
     """
     heedless, signed, answer = set(starts), set(exits), []
-    for step, rule in zip(reversed(steps), reversed(rules), strict=True):
+    for assignment in reversed(assignments):
+        step, rule = assignment.step, assignment.rule
         heeded = heedless.isdisjoint(step.outputs)
-        answer.append(_lighter(rule, heeded, heeded and signed.isdisjoint(step.outputs)))
+        lighter = _lighter(rule, heeded, heeded and signed.isdisjoint(step.outputs))
+        answer.append(replace(assignment, rule=lighter))
         if not _heeds(step, rule, heeded):
             heedless.update(step.inputs)
         if not (heeded and step.facts.rectifies and type(rule) in (Pass, Gradient)):

@@ -13,43 +13,9 @@ from innexplain.composites.presets import NO_DERIVATIVE
 from innexplain.errors import ArgumentError
 from innexplain.graph import kinds
 from innexplain.graph.step import Step
-from innexplain.rules import Gradient, Pass, PositiveShares, Rule, Shares
-from innexplain.rules.lrp import (
-    AlphaBeta,
-    Bounded,
-    Epsilon,
-    Flat,
-    Gamma,
-    WSquare,
-    Z,
-    ZPlus,
-    ZPlusFast,
-)
-from innexplain.rules.routing import Follow, Gate
-
-RULE_NAMES: dict[str, Rule] = {
-    "Z": Z(),
-    "ZIgnoreBias": Z(bias=False),
-    "Epsilon": Epsilon(),
-    "EpsilonIgnoreBias": Epsilon(bias=False),
-    "WSquare": WSquare(),
-    "Flat": Flat(),
-    "AlphaBeta": AlphaBeta(),
-    "AlphaBetaIgnoreBias": AlphaBeta(bias=False),
-    "Alpha2Beta1": AlphaBeta(),
-    "Alpha2Beta1IgnoreBias": AlphaBeta(bias=False),
-    "Alpha1Beta0": AlphaBeta(1.0, 0.0),
-    "Alpha1Beta0IgnoreBias": AlphaBeta(1.0, 0.0, bias=False),
-    "ZPlus": ZPlus(),
-    "ZPlusIgnoreBias": ZPlus(bias=False),
-    "ZPlusFast": ZPlusFast(),
-    "Gamma": Gamma(),
-    "GammaIgnoreBias": Gamma(bias=False),
-    "Bounded": Bounded(),
-    "gradient": Gradient(),
-    "pass": Pass(),
-    "relu": Pass(),
-}
+from innexplain.rules import Bounded, Gate, Gradient, Pass, PositiveShares, Rule, Shares, Z
+from innexplain.rules.lrp import RULE_NAMES
+from innexplain.rules.routing import Follow
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from innexplain.errors import ArgumentError, HeadError, UnknownNameError, neares
 from innexplain.graph.classify import activation_kind
 from innexplain.graph.facts import annotate
 from innexplain.graph.folding import fold
-from innexplain.graph.head import find_head, mark_head, strip_head
+from innexplain.graph.head import find_head, taken_off
 from innexplain.graph.kinds import KERNEL, NOTHING, OPAQUE
 from innexplain.graph.lift import lift_integers
 from innexplain.graph.linear import linear_parts
@@ -76,7 +76,9 @@ def canonical(
         raise HeadError(_no_head(graph, exit_))
     stripped = found is not None and bool(pre_softmax)
     if found is not None:
-        graph = strip_head(graph, exit_.slot) if stripped else mark_head(graph, found)
+        # A softmax that the caller wants explained is part of the score, not a layer to refuse.
+        own = taken_off(found) if stripped else replace(found, part="head")
+        graph = graph.with_steps([own if step is found else step for step in graph.steps])
     graph = lift_integers(graph).ancestors(exit_.slot)
     graph = replace(graph, exits=(exit_,))
     graph = annotate(fold(graph) if folded else graph)
@@ -148,16 +150,8 @@ def _parts(step: Step, fresh: Iterator[int]) -> list[Step]:
     slot, steps = step.inputs[0], []
     for i, part in enumerate(linear):
         output = step.outputs[0] if i == last else next(fresh)
-        steps.append(
-            replace(
-                step,
-                inputs=(slot,),
-                outputs=(output,),
-                function=run_linear(part),
-                part=part.name,
-                linear=part,
-            )
-        )
+        own = replace(step, part=part.name, linear=part, function=run_linear(part))
+        steps.append(replace(own, inputs=(slot,), outputs=(output,)))
         slot = output
     if last is None:
         function = run_activation(activation)

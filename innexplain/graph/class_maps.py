@@ -68,14 +68,11 @@ def _averaged_before(graph: Graph, producers: dict[int, Step], slot: int, axis: 
     step = producers.get(slot)
     while step is not None and step.kind == MEAN and axis in (-1, len(graph.values[slot].shape) - 1):
         before = graph.values.get(step.inputs[0])
-        axes = getattr(step.operation, "axis", None)
-        axes = axes if isinstance(axes, (tuple, list)) else (axes,)
-        if before is None or None in axes or len(step.inputs) != 1:
+        rank = 0 if before is None else len(before.shape)
+        gone = _averaged_axes(step, rank)
+        if not gone or len(step.inputs) != 1 or gone & {0, rank - 1}:
             return slot, axis
-        gone = {a % len(before.shape) for a in axes}
-        if gone & {0, len(before.shape) - 1} or len(before.shape) - len(gone) != len(
-            graph.values[slot].shape
-        ):
+        if rank - len(gone) != len(graph.values[slot].shape):
             return slot, axis
         slot, axis = step.inputs[0], -1
         step = producers.get(slot)
@@ -108,6 +105,13 @@ def _count(graph: Graph, slot: int) -> int | None:
     return int(sizes[0]) if len(sizes) == 1 and sizes[0] is not None else None
 
 
+def _averaged_axes(step: Step, rank: int) -> set[int]:
+    """The axes that a mean names, counted from 0; none where it names none, or the rank is not known."""
+    axes = getattr(step.operation, "axis", None)
+    named = axes if isinstance(axes, (tuple, list)) else [axes]
+    return {a % rank for a in named if a is not None and rank}
+
+
 def _kept_axis(graph: Graph, step: Step) -> int | None:
     """The one axis besides the samples that a mean does not run over; `None` if there is no such one.
 
@@ -120,9 +124,8 @@ def _kept_axis(graph: Graph, step: Step) -> int | None:
     if before is None or after is None or len(before.shape) < 3:
         return None
     rank = len(before.shape)
-    averaged = getattr(step.operation, "axis", None)
-    if averaged is not None:
-        gone = {a % rank for a in (averaged if isinstance(averaged, (tuple, list)) else (averaged,))}
+    gone = _averaged_axes(step, rank)
+    if gone:
         kept = [a for a in range(1, rank) if a not in gone]
         return kept[0] if len(kept) == 1 and 0 not in gone else None
     axis = 1 if getattr(step.operation, "data_format", None) == "channels_first" else rank - 1

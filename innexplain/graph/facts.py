@@ -49,7 +49,7 @@ def _touch_entries(graph: Graph, active: set[int]) -> set[int]:
 
     A sum or concatenation of an entry with what a kernel computed is no entry any more.
     """
-    fresh = {e.slot for e in graph.entries if e.explained}
+    fresh = {e.slot for e in graph.explained}
     firsts = set()
     for step in graph.steps:
         reads = active.intersection(step.inputs)

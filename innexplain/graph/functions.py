@@ -1,8 +1,9 @@
-"""A predict function as a graph: one step, which calls it on arrays."""
+"""What can only be called as a graph of one step: a subclassed model, or a predict function on arrays."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -32,17 +33,38 @@ def function_graph(function: Any, x: Any = 0.0, output: Any = None) -> Graph:
             f"Received: {function!r} (of type {type(function).__name__}). Load a saved model with "
             "keras.models.load_model, or build one from layers with keras.Model."
         )
-    leaves = [np.asarray(leaf) for leaf in tree.flatten(x)]
-    structure = tree.pack_sequence_as(x, list(range(len(leaves))))
-    entries = tuple(
-        Entry(i, f"input_{i}", Value((), leaf.dtype.name if leaf.dtype.kind == "f" else "float32"), i, True)
-        for i, leaf in enumerate(leaves)
-    )
-    slots, end = tuple(range(len(leaves))), len(leaves)
-    called = OnArrays(function, [leaf.dtype for leaf in leaves])
-    step = Step(function, (called.name,), slots, (end,), run_opaque(called, structure, output), Kind(OPAQUE))
-    values = {i: Value((), leaf.dtype.name) for i, leaf in enumerate(leaves)}
-    return Graph((step,), entries, (Exit(end, "output"),), values, structure, opaque=True)
+    given = [np.asarray(leaf).dtype for leaf in tree.flatten(x)]
+    read = [dtype.name if dtype.kind == "f" else "float32" for dtype in given]
+    graph = _one_step(function, OnArrays(function, given), x, read, output)
+    return replace(graph, values={i: Value((), dtype.name) for i, dtype in enumerate(given)})
+
+
+def opaque_graph(model: Any, x: Any = 0, output: Any = None) -> Graph:
+    """The graph of a model without one: its own call is the only step.
+
+    Args:
+        model: a subclassed model.
+        x: data, or anything else of the structure in which the model takes its inputs.
+        output: the index of the output that is explained, of a model with several.
+    """
+    dtype = "float64" if model.variable_dtype == "float64" else "float32"
+    return _one_step(model, model, x, [dtype] * len(tree.flatten(x)), output)
+
+
+def _one_step(operation: Any, called: Any, x: Any, dtypes: Sequence[str], output: Any) -> Graph:
+    """The graph of what is called as a whole, for data like x that are read in some dtypes."""
+    slots = tuple(range(len(dtypes)))
+    end = len(slots)
+    structure = tree.pack_sequence_as(x, list(slots))
+    run = run_opaque(called, structure, output)
+    step = Step(operation, (called.name,), slots, (end,), run, Kind(OPAQUE))
+    entries = tuple(Entry(i, f"input_{i}", Value((), dtypes[i]), i, explained=True) for i in slots)
+    return Graph((step,), entries, (Exit(end, "output"),), {}, structure, opaque=True)
+
+
+def name_of(model: Any) -> str:
+    """What messages call a model or a function."""
+    return str(getattr(model, "name", None) or getattr(model, "__name__", type(model).__name__))
 
 
 class OnArrays:
@@ -54,7 +76,7 @@ class OnArrays:
     """
 
     def __init__(self, function: Callable[..., Any], dtypes: Sequence[Any] | None = None) -> None:
-        self.name = str(getattr(function, "name", getattr(function, "__name__", type(function).__name__)))
+        self.name = name_of(function)
         self._function = function
         self._dtypes = dtypes
 

@@ -31,17 +31,9 @@ def find_head(graph: Graph, slot: int) -> Step | None:
     return tail[0] if tail else None
 
 
-def _taken_off(head: Step) -> Step:
+def taken_off(head: Step) -> Step:
+    """A step in the place of a softmax or sigmoid that hands its input on."""
     return replace(head, inputs=head.inputs[:1], function=lambda z: [z], traits=NOTHING, part="stripped head")
-
-
-def strip_head(graph: Graph, slot: int) -> Graph:
-    """The graph with the final softmax or sigmoid of an output replaced by nothing."""
-    head = find_head(graph, slot)
-    if head is None:
-        return graph
-    passed = _taken_off(head)
-    return graph.with_steps([passed if step is head else step for step in graph.steps])
 
 
 def strip_output(graph: Graph, number: int) -> Graph:
@@ -54,7 +46,7 @@ def strip_output(graph: Graph, number: int) -> Graph:
     renamed: dict[int, int] = {}
     copies = []
     fresh = 1 + max(slot for step in graph.steps for slot in (*step.outputs, *step.inputs))
-    for step in (_taken_off(tail[0]), *tail[1:]):
+    for step in (taken_off(tail[0]), *tail[1:]):
         inputs = tuple(renamed.get(slot, slot) for slot in step.inputs)
         for slot in step.outputs:
             renamed[slot], fresh = fresh, fresh + 1
@@ -63,16 +55,5 @@ def strip_output(graph: Graph, number: int) -> Graph:
         copies.append(replace(step, inputs=inputs, outputs=tuple(renamed[s] for s in step.outputs)))
     exits = list(graph.exits)
     exits[number] = Exit(renamed[exit_.slot], exit_.name)
-    return _needed(replace(graph, steps=(*graph.steps, *copies), exits=tuple(exits), values=values))
-
-
-def _needed(graph: Graph) -> Graph:
-    """The graph without the steps that no output depends on."""
-    kept = {id(step) for exit_ in graph.exits for step in graph.ancestors(exit_.slot).steps}
-    return graph.with_steps([step for step in graph.steps if id(step) in kept])
-
-
-def mark_head(graph: Graph, head: Step) -> Graph:
-    """A softmax that the caller wants explained is part of the score, not a layer to refuse."""
-    marked = replace(head, part="head")
-    return graph.with_steps([marked if step is head else step for step in graph.steps])
+    graph = replace(graph, steps=(*graph.steps, *copies), exits=tuple(exits), values=values)
+    return graph.ancestors(*(e.slot for e in exits))

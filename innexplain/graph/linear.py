@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from keras import ops
 
 from innexplain.graph.classify import kind_of
-from innexplain.graph.padding import padding_of
-from innexplain.graph.portable import dilated, in_format
+from innexplain.graph.convolving import dilated, in_format, padding_of
 from innexplain.numerics import accumulation_dtype
 
 Tensor = Any
@@ -131,9 +131,10 @@ def _channel_axis(layer: Any) -> int:
     return 1 if layer.data_format == "channels_first" else -1
 
 
-def _maps(layer: Any, convolve: Callable[..., Tensor]) -> dict[str, Any]:
+def _maps(layer: Any, operation: Callable[..., Tensor]) -> dict[str, Any]:
     """A convolution with the layer's padding, that padding, and what is left to do."""
     pad = padding_of(layer)
+    convolve = partial(operation, strides=layer.strides, dilation_rate=layer.dilation_rate)
 
     def unpadded(x: Tensor, kernel: Tensor) -> Tensor:
         return in_format(layer, convolve, x, kernel, padding="valid")
@@ -147,28 +148,14 @@ def _maps(layer: Any, convolve: Callable[..., Tensor]) -> dict[str, Any]:
 
 
 def _conv(layer: Any) -> list[LinearPart]:
-    def convolve(x: Tensor, kernel: Tensor, padding: str, data_format: str) -> Tensor:
-        return ops.conv(
-            x,
-            kernel,
-            strides=list(layer.strides),
-            padding=padding,
-            dilation_rate=layer.dilation_rate,
-            data_format=data_format,
-        )
-
     rank = len(layer.kernel_size)
     in_axes = (rank,) if layer.groups == 1 else None
     return [
         LinearPart(
-            "linear",
-            layer,
-            **_maps(layer, convolve),
-            bias_axis=_channel_axis(layer),
-            in_axes=in_axes,
-            out_axes=(rank + 1,),
+            "linear", layer, **_maps(layer, ops.conv), bias_axis=_channel_axis(layer),
+            in_axes=in_axes, out_axes=(rank + 1,),
         )
-    ]
+    ]  # fmt: skip
 
 
 def _conv_transpose(layer: Any) -> list[LinearPart]:
@@ -176,51 +163,26 @@ def _conv_transpose(layer: Any) -> list[LinearPart]:
     short = [max(s - k, 0) for k, s in zip(layer.kernel_size, layer.strides, strict=True)]
     gaps = any(short) and layer.output_padding is None
 
-    def convolve(x: Tensor, kernel: Tensor, data_format: str) -> Tensor:
-        return ops.conv_transpose(
-            x,
-            ops.pad(kernel, [*[[0, gap] for gap in short], [0, 0], [0, 0]]) if gaps else kernel,
-            strides=list(layer.strides),
-            padding=layer.padding,
-            output_padding=layer.output_padding,
-            data_format=data_format,
-        )
+    convolve = partial(
+        ops.conv_transpose,
+        strides=layer.strides, padding=layer.padding, output_padding=layer.output_padding,
+    )  # fmt: skip
 
     def apply(x: Tensor, kernel: Tensor) -> Tensor:
-        return in_format(layer, convolve, x, dilated(kernel, layer.dilation_rate))
+        kernel = dilated(kernel, layer.dilation_rate)
+        if gaps:
+            kernel = ops.pad(kernel, [*[[0, gap] for gap in short], [0, 0], [0, 0]])
+        return in_format(layer, convolve, x, kernel)
 
-    rank = len(layer.kernel_size)
-    return [
-        LinearPart(
-            "linear",
-            layer,
-            apply,
-            bias_axis=_channel_axis(layer),
-            in_axes=(rank + 1,),
-            out_axes=(rank,),
-        )
-    ]
-
-
-def _depthwise_maps(layer: Any) -> dict[str, Any]:
-    def convolve(x: Tensor, kernel: Tensor, padding: str, data_format: str) -> Tensor:
-        return ops.depthwise_conv(
-            x,
-            kernel,
-            strides=layer.strides,
-            padding=padding,
-            dilation_rate=layer.dilation_rate,
-            data_format=data_format,
-        )
-
-    return _maps(layer, convolve)
+    axis, rank = _channel_axis(layer), len(layer.kernel_size)
+    return [LinearPart("linear", layer, apply, bias_axis=axis, in_axes=(rank + 1,), out_axes=(rank,))]
 
 
 def _depthwise(layer: Any) -> list[LinearPart]:
     rank = len(layer.kernel_size)
     return [
         LinearPart(
-            "linear", layer, **_depthwise_maps(layer), bias_axis=_channel_axis(layer),
+            "linear", layer, **_maps(layer, ops.depthwise_conv), bias_axis=_channel_axis(layer),
             in_axes=(rank,), out_axes=(rank, rank + 1),
         )
     ]  # fmt: skip
@@ -235,7 +197,8 @@ def _separable(layer: Any) -> list[LinearPart]:
     axis, rank = _channel_axis(layer), len(layer.kernel_size)
     depthwise = LinearPart(
         "depthwise", layer, kernel_name="depthwise_kernel", bias_name=None, bias_axis=axis,
-        in_axes=(rank,), out_axes=(rank, rank + 1), **_depthwise_maps(layer),
+        in_axes=(rank,), out_axes=(rank, rank + 1),
+        **_maps(layer, ops.depthwise_conv),
     )  # fmt: skip
     return [
         depthwise,

@@ -162,6 +162,11 @@ class Graph:
     input_structure: Any = 0
     opaque: bool = False
 
+    @property
+    def explained(self) -> list[Entry]:
+        """Where relevance is collected."""
+        return [e for e in self.entries if e.explained]
+
     def with_steps(self, steps: Sequence[Step]) -> Graph:
         """The same graph with other steps."""
         return replace(self, steps=tuple(steps))
@@ -208,9 +213,9 @@ class Graph:
                 answer.setdefault(slot, []).append(step)
         return answer
 
-    def ancestors(self, slot: int) -> Graph:
-        """The graph without the steps that `slot` does not depend on."""
-        needed, kept = {slot}, []
+    def ancestors(self, *slots: int) -> Graph:
+        """The graph without the steps that none of the slots depends on."""
+        needed, kept = set(slots), []
         for step in reversed(self.steps):
             if needed.intersection(step.outputs):
                 kept.append(step)
@@ -219,8 +224,7 @@ class Graph:
 
     def active(self, start: int | None = None) -> set[int]:
         """The slots through which a change of an explained entry, or of one slot, reaches on, by a float."""
-        explained = {entry.slot for entry in self.entries if entry.explained}
-        reached = explained if start is None else {start}
+        reached = {e.slot for e in self.explained} if start is None else {start}
         for step in self.steps:
             if reached.intersection(step.inputs):
                 reached.update(s for s in step.outputs if self._carries(s))

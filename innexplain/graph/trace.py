@@ -14,8 +14,9 @@ from keras import tree
 
 from innexplain.errors import GraphError, ModelError
 from innexplain.graph.classify import TENSOR, kind_of
+from innexplain.graph.functions import opaque_graph
 from innexplain.graph.kinds import MASK, OPERATIONS
-from innexplain.graph.run import cast_step_function, run_opaque, run_operation
+from innexplain.graph.run import cast_step_function, run_operation
 from innexplain.graph.step import Entry, Exit, Graph, Path, Step, Value
 
 
@@ -84,32 +85,6 @@ def _functional_class() -> Any:
     from keras.src.models.functional import Functional
 
     return Functional
-
-
-def opaque_graph(model: Any, x: Any = 0, output: Any = None) -> Graph:
-    """The graph of a model without one: its own call is the only step.
-
-    Args:
-        model: a subclassed model.
-        x: data, or anything else of the structure in which the model takes its inputs.
-        output: the index of the output that is explained, of a model with several.
-    """
-    count = len(tree.flatten(x))
-    order = iter(range(count))
-    structure = tree.map_structure(lambda _: next(order), x)
-    dtype = "float64" if model.variable_dtype == "float64" else "float32"
-    inputs = tuple(range(count))
-    step = Step(
-        operation=model,
-        path=(model.name,),
-        inputs=inputs,
-        outputs=(count,),
-        function=run_opaque(model, structure, output),
-        traits=kind_of(model),
-    )
-    entries = tuple(Entry(i, f"input_{i}", Value((), dtype), i, explained=True) for i in inputs)
-    exits = (Exit(count, "output"),)
-    return Graph((step,), entries, exits, {}, structure, opaque=True)
 
 
 class _Tracer:

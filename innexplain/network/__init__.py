@@ -4,9 +4,10 @@ Checking what a user gives, batching, compiling once a shape, filling up fixed b
 happen here and nowhere else.
 """
 
-from innexplain.network.network import Network, name_of
+from innexplain.graph.functions import name_of
+from innexplain.network.network import Network
 from innexplain.network.results import Given, Options, Request, Result, Rows, chunks, float_dtype, total
-from innexplain.network.running import Runner, naming_failures
+from innexplain.network.running import Runner
 
 __all__ = [
     "Given",
@@ -19,6 +20,5 @@ __all__ = [
     "chunks",
     "float_dtype",
     "name_of",
-    "naming_failures",
     "total",
 ]

@@ -12,10 +12,10 @@ from keras import ops, tree
 
 from innexplain.errors import ArgumentError
 from innexplain.graph.canonical import Canonical, canonical
-from innexplain.graph.functions import OnArrays, function_graph
+from innexplain.graph.functions import OnArrays, function_graph, name_of, opaque_graph
 from innexplain.graph.inputs import check_arrays, flatten_inputs, rows_of
-from innexplain.graph.step import Entry, Graph, Step
-from innexplain.graph.trace import opaque_graph, trace
+from innexplain.graph.step import Entry, Graph
+from innexplain.graph.trace import trace
 from innexplain.graph.view import forward_values
 from innexplain.network.results import Given, Options, Result, Rows, float_dtype
 from innexplain.network.running import Runner, naming_failures
@@ -84,7 +84,7 @@ class Network:
     @property
     def explained(self) -> list[Entry]:
         """Where relevance is collected."""
-        return [e for e in self.entries if e.explained]
+        return self.graph.explained
 
     def _graph(self, x: Any = 0) -> Graph:
         if self.is_function:
@@ -160,13 +160,9 @@ class Network:
 
     def slots(self, layers: Sequence[Any]) -> dict[str, int]:
         """The slots that steps give their output in, by the name of the step."""
-        found = [step for address in layers for step in self._last_parts(address)]
-        return {str(step): step.outputs[0] for step in found}
-
-    def _last_parts(self, address: Any) -> list[Step]:
-        """Of each call at an address, the step that gives the layer's output."""
-        calls = {step.call: step for step in self.graph.find(address)}
-        return list(calls.values())
+        # Of each call of a layer, the last step gives the layer's output.
+        lasts = [{step.call: step for step in self.graph.find(address)} for address in layers]
+        return {str(step): step.outputs[0] for calls in lasts for step in calls.values()}
 
     def output_shape(self, arrays: Rows) -> tuple[int, ...]:
         """The shape of the explained output, without the batch axis."""
@@ -236,11 +232,6 @@ class Network:
             )
         maps = answer.pop("relevance", [])
         return Result(maps, answer.pop("score"), answer.pop("neuron"), details=answer)
-
-
-def name_of(model: Any) -> str:
-    """What messages call a model or a function."""
-    return str(getattr(model, "name", None) or getattr(model, "__name__", type(model).__name__))
 
 
 def _fixed_rows(graph: Graph) -> int | None:

@@ -27,6 +27,11 @@ class Options:
     embedding_map: bool = False
     check_only: bool = False
 
+    @property
+    def shared(self) -> dict[str, Any]:
+        """Those that users give and files hold, by name."""
+        return {name: value for name, value in vars(self).items() if name != "check_only"}
+
 
 @dataclass(frozen=True)
 class Request:

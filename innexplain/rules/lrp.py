@@ -17,7 +17,9 @@ from innexplain.arguments import check_number, is_number
 from innexplain.errors import ArgumentError
 from innexplain.graph.step import Step
 from innexplain.numerics import negative, positive
+from innexplain.rules.base import Gradient, Rule
 from innexplain.rules.linear import Group, Linear, LinearRule
+from innexplain.rules.routing import Pass
 
 Tensor = Any
 
@@ -258,3 +260,29 @@ def _bound(name: str, value: Any) -> float | tuple[float, ...] | None:
         f"{name} must be a number, one number a channel, or None for the sample's own. "
         f"Received: {name}={value!r}"
     )
+
+
+#: What methods of relevance propagation call rules.
+RULE_NAMES: dict[str, Rule] = {
+    "Z": Z(),
+    "ZIgnoreBias": Z(bias=False),
+    "Epsilon": Epsilon(),
+    "EpsilonIgnoreBias": Epsilon(bias=False),
+    "WSquare": WSquare(),
+    "Flat": Flat(),
+    "AlphaBeta": AlphaBeta(),
+    "AlphaBetaIgnoreBias": AlphaBeta(bias=False),
+    "Alpha2Beta1": AlphaBeta(),
+    "Alpha2Beta1IgnoreBias": AlphaBeta(bias=False),
+    "Alpha1Beta0": AlphaBeta(1.0, 0.0),
+    "Alpha1Beta0IgnoreBias": AlphaBeta(1.0, 0.0, bias=False),
+    "ZPlus": ZPlus(),
+    "ZPlusIgnoreBias": ZPlus(bias=False),
+    "ZPlusFast": ZPlusFast(),
+    "Gamma": Gamma(),
+    "GammaIgnoreBias": Gamma(bias=False),
+    "Bounded": Bounded(),
+    "gradient": Gradient(),
+    "pass": Pass(),
+    "relu": Pass(),
+}

@@ -85,7 +85,7 @@ def test_less_work_before_relus_gives_the_same_map(rectifying, name, output, mon
     x = np.random.default_rng(0).normal(size=(3, 8, 8, 3)).astype("float32")
     kwargs = {} if output is None else {"output": output, "neuron_selection_mode": "all"}
     found = innexplain.create_analyzer(name, model, **kwargs).analyze(x)
-    monkeypatch.setattr("innexplain.composites.composite.lightened", lambda steps, rules, *_: list(rules))
+    monkeypatch.setattr("innexplain.composites.composite.lightened", lambda found, *_: found)
     plain = innexplain.create_analyzer(name, model, **kwargs)
     assert not any(getattr(a.rule, "rectified", False) for a in plain.assignments)
     expected = plain.analyze(x)
@@ -144,7 +144,7 @@ def test_nothing_is_presumed_of_rules_that_move_relevance(middle, rules, name, m
     analyzer = innexplain.create_analyzer(name, model, rules=rules)
     assert "before" not in rectified(name, model, rules=rules)
     found = analyzer.analyze(x)
-    monkeypatch.setattr("innexplain.composites.composite.lightened", lambda steps, rules, *_: list(rules))
+    monkeypatch.setattr("innexplain.composites.composite.lightened", lambda found, *_: found)
     expected = innexplain.create_analyzer(name, model, rules=rules).analyze(x)
     assert np.abs(expected).max() > 0
     np.testing.assert_allclose(found, expected, atol=2e-5 * np.abs(expected).max())

@@ -61,7 +61,7 @@ METHODS = (
     ),
     Fault(
         "odd-zero-of-same-padding-in-front",
-        "graph/padding.py",
+        "graph/convolving.py",
         "[total // 2, total - total // 2]",
         "[total - total // 2, total // 2]",
     ),
