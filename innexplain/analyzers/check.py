@@ -45,7 +45,8 @@ class Check:
     def __str__(self) -> str:
         header = ("path", "layer", "rule", "status")
         cells = [("/".join(r.path), r.layer, r.rule, r.status) for r in self.rows]
-        return "\n".join([*table_lines(header, cells, left=len(header)), "", self._summary()])
+        table = [*table_lines(header, cells, left=len(header)), ""] if cells else []
+        return "\n".join([*table, self._summary()])
 
     def _summary(self) -> str:
         refused = sum(row.status != "supported" for row in self.rows)

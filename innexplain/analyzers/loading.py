@@ -20,7 +20,7 @@ from innexplain.analyzers.registry import analyzer_of
 from innexplain.analyzers.saving import ARRAYS, KIND, MODEL, SETTINGS, first_words
 from innexplain.composites import Composite
 from innexplain.composites.registered import registered_classes
-from innexplain.errors import InnexplainError, ModelError, UnreadableFileError
+from innexplain.errors import ArgumentError, InnexplainError, ModelError, UnreadableFileError
 from innexplain.files import read_arrays, read_json
 from innexplain.folders import check_folder
 from innexplain.graph.step import Graph
@@ -45,6 +45,7 @@ def load_analyzer(
         UnreadableFileError: something is missing, damaged, of another kind or of a newer version, or needs a
             class or a method that is not known here.
         ModelError: the model is missing, or is another one.
+        ArgumentError: `custom_objects` is no dict.
 
     Example:
         >>> import keras, numpy, tempfile, innexplain
@@ -56,6 +57,11 @@ def load_analyzer(
         8
     """
     path = check_folder(folder, KIND)
+    if not isinstance(custom_objects, (Mapping, type(None))):
+        raise ArgumentError(
+            "custom_objects must be a dict from names to classes, methods or composites. "
+            f"Received: {custom_objects!r}"
+        )
     custom = dict(custom_objects or {})
     notes = read_json(path / SETTINGS, KIND)
     arrays = read_arrays(path / ARRAYS, f"the arrays of {KIND}")
@@ -64,8 +70,8 @@ def load_analyzer(
         layers = about["layers"] if about["layers"] is None else list(about["layers"])
         about = {"name": about["name"], "type": about["type"], "layers": layers, "weights": about["weights"]}
     model = _saved_model(path, about, custom) if model is None else model
-    check_same(model, about, path)
     graph = graph_of(model)
+    check_same(model, about, path)
     with _damage(path / SETTINGS):
         reader = Reader(arrays, {**_classes(graph), **_methods(custom)})
         method = reader.value(notes["method"])
@@ -103,10 +109,12 @@ def _methods(custom: Mapping[str, Any]) -> dict[str, Any]:
 
 def _saved_model(path: Path, notes: Mapping[str, Any], custom: Mapping[str, Any]) -> keras.Model:
     if not (path / MODEL).exists():
-        kind = "function" if notes["layers"] is None else "model"
+        kind, way = "model", "save(folder, include_model=True) writes it, too"
+        if notes["layers"] is None:
+            kind, way = "function", "No file holds one"
         raise ModelError(
             f"{path} holds no model. Give the {kind} that it explains, {notes['name']!r}: "
-            "load_analyzer(folder, model). save(folder, include_model=True) writes models, too."
+            f"load_analyzer(folder, model). {way}."
         )
     objects = {name: value for name, value in custom.items() if not isinstance(value, (Composite, Method))}
     try:

@@ -8,7 +8,9 @@ from innexplain.errors import nearest
 
 #: Names of the same methods, by the name here.  Upper case, dots and underscores do not count.
 SAME = {
-    "gradient": ("saliency", "gradients", "vanilla_gradient", "vanilla_gradients", "gradient.baseline"),
+    "gradient": (
+        "saliency", "grad", "gradients", "vanilla_gradient", "vanilla_gradients", "gradient.baseline",
+    ),
     "sensitivity": ("sensitivity_analysis", "gradient_norm"),
     "input_t_gradient": (
         "input_x_gradient", "gradient_x_input", "gradient_input", "gradients_inputs", "gradient_times_input",
@@ -19,6 +21,7 @@ SAME = {
     "deconvnet": ("deconv", "deconvolution"),
     "guided_backprop": ("guided_bp", "gbp", "guided_backpropagation", "guided_gradients"),
     "lrp": ("layer_wise_relevance_propagation",),
+    "lrp.z_plus": ("z_plus",),
     "deep_taylor": ("dtd", "deep_taylor_decomposition"),
     "excitation_backprop": ("ebp", "excitation_backpropagation"),
     "clear": ("class_enhanced_attentive_response",),
@@ -27,16 +30,20 @@ SAME = {
 #: Names of methods that are not here, by the one that comes nearest in purpose, and what that one does.
 ABSENT = {
     ("clear", "shows which class each place of a layer's maps speaks for"): (
-        "cam", "grad_cam", "grad_cam_pp", "grad_cam_plus_plus", "guided_grad_cam", "score_cam", "layer_cam",
-        "eigen_cam", "ablation_cam", "x_grad_cam", "hi_res_cam", "faster_score_cam", "layer_grad_cam",
+        "cam", "class_activation_map", "class_activation_mapping", "grad_cam", "grad_cam_pp",
+        "grad_cam_plus_plus", "guided_grad_cam", "eigen_grad_cam", "score_cam", "layer_cam", "eigen_cam",
+        "ablation_cam", "x_grad_cam", "hi_res_cam", "faster_score_cam", "layer_grad_cam",
     ),
     ("integrated_gradients", "compares with a baseline, and sums to the difference of the scores"): (
-        "occlusion", "occlusion_sensitivity", "feature_ablation", "prediction_difference", "deep_lift",
+        "occlusion", "occlusion_sensitivity", "ablation", "feature_ablation", "anchors", "blur_ig",
+        "guided_ig", "prediction_difference", "deep_lift",
         "deep_lift_shap", "deep_shap", "deep_explainer", "gradient_shap", "gradient_explainer",
         "expected_gradients", "shap", "kernel_shap", "kernel_explainer", "shapley_value_sampling", "lime",
         "rise", "xrai", "sobol_attribution_method", "hsic_attribution_method", "extremal_perturbation",
     ),
-    ("smoothgrad", "is the mean where these are squares or variances"): ("vargrad", "square_grad"),
+    ("smoothgrad", "is the mean where these are squares or variances"): (
+        "vargrad", "square_grad", "smooth_grad_squared",
+    ),
 }  # fmt: skip
 
 

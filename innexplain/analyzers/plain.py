@@ -165,9 +165,11 @@ class Reader:
         named = (self.known.get(name), METHODS.get(name))
         method = next((m for m in named if isinstance(m, Method) and type(m).__name__ == kind), None)
         if method is None:
+            what = "rows of rules" if kind == "Composed" else f"a {kind}"
+            received = "".join(f" Received: {m!r}" for m in named if m is not None)
             raise UnreadableFileError(
-                f"it needs the method {name!r}, a {kind}, which is not known here. Call register_method, or "
-                f"give it as custom_objects={{{name!r}: ...}}."
+                f"it needs the method {name!r}, {what}, which is not known here. Call register_method, or "
+                f"give it as custom_objects={{{name!r}: ...}}.{received}"
             )
         settings = {field: self.value(v) for field, v in plain.items()}
         if not set(settings) <= set(method.settings):

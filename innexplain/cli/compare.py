@@ -148,8 +148,8 @@ def _read(options: argparse.Namespace) -> _Data:
 
 def _evaluators(options: argparse.Namespace) -> list[Any]:
     """Names, and region perturbation with its settings."""
-    from innexplain.comparison.choosing import DEFAULT_EVALUATORS
-    from innexplain.comparison.evaluations import KINDS, RegionPerturbation, StrongFeatures
+    from innexplain.comparison.choosing import DEFAULT_EVALUATORS, KINDS
+    from innexplain.comparison.evaluations import RegionPerturbation, StrongFeatures
 
     perturbation = RegionPerturbation(options.region_size, options.steps, repeats=options.repeats)
     names = _split("--evaluators", options.evaluators) or DEFAULT_EVALUATORS

@@ -11,12 +11,24 @@ import numpy as np
 from innexplain.analyzers import Analyzer, Method
 from innexplain.analyzers.choosing import method_of
 from innexplain.analyzers.method import METHODS, names_where
-from innexplain.comparison.evaluations import KINDS
+from innexplain.comparison.evaluations import (
+    Completeness,
+    Complexity,
+    MaxSensitivity,
+    Randomisation,
+    RegionPerturbation,
+    StrongFeatures,
+)
 from innexplain.comparison.evaluator import Evaluator
 from innexplain.composites import Composite
 from innexplain.errors import ArgumentError, InputError, UnknownNameError, nearest
 from innexplain.evaluators.arrays import spatial_maps
 
+#: The evaluators that have a name.
+KINDS: dict[str, type[Evaluator]] = {
+    kind.name: kind
+    for kind in (RegionPerturbation, Complexity, Completeness, MaxSensitivity, Randomisation, StrongFeatures)
+}
 #: What is compared if the caller names nothing: the methods of Samek et al. 2017 and common others.
 DEFAULT_ANALYZERS = tuple(sorted(names_where(lambda m: m.compared > 0), key=lambda n: METHODS[n].compared))
 DEFAULT_EVALUATORS = ("region_perturbation", "complexity", "completeness")
@@ -147,10 +159,12 @@ def check_methods(
                 spatial_maps(method, x, channel_axis)
             except InputError as error:
                 raise InputError(f"The maps of {label!r}: {error}") from error
-        elif not isinstance(model, keras.Model):
+        elif isinstance(method, Method) and method.needs != "calls" and not isinstance(model, keras.Model):
+            only = ", ".join(names_where(lambda m: m.needs == "calls"))
             raise ArgumentError(
-                f"{label!r} needs a Keras model to explain. With a function compare maps that were computed "
-                f"elsewhere, a dict from labels to arrays. Received: {type(model).__name__}"
+                f"{label!r} needs a Keras model to explain. With a function compare methods that only call "
+                f"it ({only}), or maps that were computed elsewhere, a dict from labels to arrays. "
+                f"Received: {type(model).__name__}"
             )
         elif isinstance(method, Analyzer):
             _check_analyzer(label, method, model, np.array_equal(classes, predicted))

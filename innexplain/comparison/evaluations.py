@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+import keras
 import numpy as np
 
 from innexplain import plots
@@ -203,7 +204,7 @@ class MaxSensitivity(Evaluator):
 
 @dataclass(frozen=True)
 class Randomisation(Evaluator):
-    """How alike the map stays when layers are randomised; no number for maps that were given.
+    """How alike the map stays when layers are randomised; no number for maps that were given, or functions.
 
     Args:
         mode: `"cascading"` (default): when all of them are; `"independent"`: the mean over one at a time.
@@ -225,7 +226,7 @@ class Randomisation(Evaluator):
 
     def evaluate(self, subject: Subject) -> Findings:
         """See `Evaluator.evaluate`."""
-        if subject.analyzer is None:
+        if subject.analyzer is None or not isinstance(subject.model, keras.Model):
             return Findings()
         found = parameter_randomisation(
             subject.model,
@@ -289,10 +290,3 @@ class StrongFeatures(Evaluator):
         )
         columns = (found.full, found.only_strong, found.without_strong)
         return Findings({name: c.astype("float64") for name, c in zip(self.columns, columns, strict=True)})
-
-
-#: By name.
-KINDS: dict[str, type[Evaluator]] = {
-    kind.name: kind
-    for kind in (RegionPerturbation, Complexity, Completeness, MaxSensitivity, Randomisation, StrongFeatures)
-}

@@ -48,8 +48,8 @@ def compare(
     that refuses the model is listed with its reason and does not stop the others.
 
     Args:
-        model: a Keras model with one input and one output; with maps in place of analyzers any function
-            from inputs to outputs (n, classes).
+        model: a Keras model with one input and one output; any function from inputs to outputs (n, classes),
+            with methods that only call it, or maps in place of analyzers.
         x: inputs (n, ...).
         analyzers: a list of names and analyzers, or a dict from labels to names, analyzers, or arrays of
             maps that were computed elsewhere, with the channel axis of x or without.  A `Composite` or a

@@ -116,7 +116,15 @@ def lrp_composite(
         linear: the rows for linear parts.
         sums: the rule where values are added or averaged.
         seed: what relevance starts from, see `BackwardModel`.
+
+    Raises:
+        ArgumentError: what is given for rows are none.
     """
+    if isinstance(linear, Rule) or not all(isinstance(row, Row) for row in linear):
+        raise ArgumentError(
+            "lrp_composite needs rows, such as everywhere(rule), dense_and_rest(dense, rest) or "
+            f"Row(condition, rule). Received: {linear!r}"
+        )
     sums = Shares() if sums is None else sums
     rows = (
         *NO_DERIVATIVE,

@@ -79,7 +79,8 @@ class NetworkQuality(keras.callbacks.Callback):
             if name not in _KEYWORDS:
                 raise ArgumentError(
                     f"NetworkQuality does not take {name!r}.{nearest(name, _KEYWORDS)} Keywords of "
-                    f"region_perturbation: {', '.join(_KEYWORDS)}."
+                    f"region_perturbation: {', '.join(_KEYWORDS)}; those of the analyzer go into "
+                    "analyzer_arguments={...}."
                 )
         if not isinstance(analyzer, (str, Method, Composite)):
             raise ArgumentError(

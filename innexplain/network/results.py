@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from keras import tree
 
+from innexplain.errors import ArgumentError
+
 Rows = list[np.ndarray]
 
 
@@ -26,6 +28,12 @@ class Options:
     unsupported: str = "error"
     embedding_map: bool = False
     check_only: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.embedding_map, (bool, np.bool_)):
+            raise ArgumentError(
+                f"embedding_map must be True or False. Received: embedding_map={self.embedding_map!r}"
+            )
 
     @property
     def shared(self) -> dict[str, Any]:

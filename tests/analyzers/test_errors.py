@@ -9,12 +9,15 @@ from keras import ops
 
 import innexplain
 from innexplain import errors
+from innexplain.analyzers import Method
+from innexplain.composites import Row, is_first, lrp_composite
 from innexplain.errors import (
     ArgumentError,
     InnexplainError,
     InputError,
     UnknownNameError,
 )
+from innexplain.rules import Flat
 from tests.zoo import randomise
 from tests.zoo.models import MODELS
 
@@ -158,6 +161,24 @@ def test_unknown_analyzer(name, nearest):
         refused(UnknownNameError, words, function, name, MODEL)
 
 
+@pytest.mark.parametrize(
+    ("given", "way"),
+    [
+        (MODEL, r"create_analyzer\(name, model\), check_model\(model, name\)"),
+        (create(), r"An analyzer has its Method as analyzer\.method"),
+        (Method, r"Give an object of the class: Method\(\)"),
+        ([Row(is_first, Flat())], "lrp_composite makes a Composite of rows"),
+    ],
+)
+def test_something_else_in_place_of_a_name(given, way):
+    refused(UnknownNameError, f"There is no analyzer.*{way}.*or a Method, or a Composite", create, given)
+
+
+def test_rules_in_place_of_rows():
+    for given in (Flat(), [Flat()]):
+        refused(ArgumentError, r"needs rows, such as everywhere\(rule\).*Flat", lrp_composite, "mine", given)
+
+
 @pytest.mark.parametrize("name", ["", None, 3, ["gradient"], "xyz"])
 def test_no_name_at_all(name):
     refused(UnknownNameError, "There is no analyzer.*Expected one of.*guided_backprop", create, name)
@@ -178,6 +199,7 @@ def test_keyword_of_another_analyzer():
         ({"pre_softmax": 1}, "pre_softmax must be.*1"),
         ({"pre_softmax": np.array([True, False])}, "pre_softmax must be.*array"),
         ({"unsupported": "ignore"}, "unsupported must be 'error' or 'gradient'.*'ignore'"),
+        ({"embedding_map": "whole"}, "embedding_map must be True or False.*'whole'"),
         ({"output": 1}, "output must be between 0 and 0.*1"),
         ({"output": -1}, "output must be between 0 and 0.*-1"),
         ({"output": True}, "output must be an index, a name or a layer.*output=True"),

@@ -13,7 +13,7 @@ from innexplain.errors import nearest
         ("saliency", "gradient"), ("Saliency", "gradient"), ("vanilla_gradients", "gradient"),
         ("gradient_x_input", "input_t_gradient"), ("InputXGradient", "input_t_gradient"),
         ("deconvolution", "deconvnet"), ("guided_backpropagation", "guided_backprop"),
-        ("ig", "integrated_gradients"), ("NoiseTunnel", "smoothgrad"),
+        ("ZPlus", "lrp.z_plus"), ("ig", "integrated_gradients"), ("NoiseTunnel", "smoothgrad"),
     ],
 )  # fmt: skip
 def test_the_same_method_is_named(name: str, ours: str) -> None:
@@ -21,7 +21,18 @@ def test_the_same_method_is_named(name: str, ours: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["grad_cam", "GradCAM++", "occlusion", "DeepLift", "lime", "kernel_shap", "RISE"]
+    "name",
+    [
+        "grad_cam",
+        "GradCAM++",
+        "occlusion",
+        "DeepLift",
+        "lime",
+        "kernel_shap",
+        "RISE",
+        "EigenGradCAM",
+        "ablation",
+    ],
 )
 def test_a_method_that_is_not_here_is_told_plainly(name: str) -> None:
     assert known_elsewhere(name).startswith(" It is not here; nearest in purpose is ")

@@ -14,6 +14,7 @@ import innexplain
 from innexplain import composites, rules
 from innexplain.analyzers import Method
 from innexplain.analyzers.method import METHODS, same_setting
+from innexplain.errors import ArgumentError, UnreadableFileError
 from innexplain.layers import LocalResponseNormalization
 from innexplain.network import Request, Result
 from tests.analyzers.saved import (
@@ -220,7 +221,7 @@ class Ones(Method):
 def test_rules_of_ones_own_are_given_or_registered(tmp_path: Path) -> None:
     analyzer = create("lrp.epsilon", MODEL, rules={"conv": Scaled(2.0)})
     path = analyzer.save(tmp_path / "a")
-    with pytest.raises(innexplain.errors.UnreadableFileError, match=r"'Scaled'.*custom_objects=\{'Scaled': "):
+    with pytest.raises(UnreadableFileError, match=r"'Scaled'.*custom_objects=\{'Scaled': "):
         innexplain.load_analyzer(path, MODEL)
     assert_equal(innexplain.load_analyzer(path, MODEL, {"Scaled": Scaled}), analyzer)
     innexplain.register_rule(Ours, Scaled(3.0))
@@ -232,7 +233,7 @@ def test_rules_of_ones_own_are_given_or_registered(tmp_path: Path) -> None:
 
 def test_a_class_that_is_called_as_ours_is_not_taken_for_ours(tmp_path: Path) -> None:
     path = create("lrp.z", MODEL, rules={"conv": Epsilon(0.5)}).save(tmp_path / "a")
-    with pytest.raises(innexplain.errors.UnreadableFileError, match="the class 'Epsilon'"):
+    with pytest.raises(UnreadableFileError, match="the class 'Epsilon'"):
         innexplain.load_analyzer(path, MODEL)
     (rule,) = innexplain.load_analyzer(path, MODEL, {"Epsilon": Epsilon}).options.rules.values()
     assert type(rule) is Epsilon and rule.epsilon == 0.5
@@ -247,7 +248,7 @@ def test_classes_of_layers_are_known_from_the_model(tmp_path: Path) -> None:
     analyzer = create("lrp.z", model, rules=given)
     assert reloaded(analyzer, tmp_path / "a").options.rules == given
     path = create("lrp.z", MODEL, rules={Ours: "gradient"}).save(tmp_path / "b")
-    with pytest.raises(innexplain.errors.UnreadableFileError, match="the class 'Ours'"):
+    with pytest.raises(UnreadableFileError, match="the class 'Ours'"):
         innexplain.load_analyzer(path, MODEL)
     assert innexplain.load_analyzer(path, MODEL, {"Ours": Ours}).options.rules == {Ours: "gradient"}
 
@@ -257,8 +258,12 @@ def test_methods_of_ones_own_are_given_or_registered(tmp_path: Path) -> None:
     for number, method in enumerate((rows, Ones(scale=3.0, name="mine"))):
         analyzer = create("smoothgrad" if method is rows else method, MODEL, **_around(method, rows))
         path = analyzer.save(tmp_path / str(number))
-        with pytest.raises(innexplain.errors.UnreadableFileError, match=r"the method 'mine', a \w+, which"):
+        with pytest.raises(UnreadableFileError, match=r"'mine', (rows of rules|a Ones), which"):
             innexplain.load_analyzer(path, MODEL)
+        with pytest.raises(UnreadableFileError, match=r"the method 'mine'.*Received: 3"):
+            innexplain.load_analyzer(path, MODEL, {"mine": 3})
+        with pytest.raises(ArgumentError, match="custom_objects must be a dict"):
+            innexplain.load_analyzer(path, MODEL, method)
         assert_equal(innexplain.load_analyzer(path, MODEL, {"mine": method}), analyzer)
         innexplain.register_method("mine", method)
         try:
@@ -274,7 +279,7 @@ def _around(method: Any, rows: Any) -> dict[str, Any]:
 def test_rows_that_are_called_as_ours_are_not_taken_for_ours(tmp_path: Path) -> None:
     rows = composites.lrp_composite("lrp.epsilon", composites.everywhere(rules.Gamma(0.5)))
     path = create(rows, MODEL).save(tmp_path / "a")
-    with pytest.raises(innexplain.errors.UnreadableFileError, match=r"the method 'lrp\.epsilon', a Composed"):
+    with pytest.raises(UnreadableFileError, match=r"the method 'lrp\.epsilon', rows of rules"):
         innexplain.load_analyzer(path, MODEL)
     assert_equal(innexplain.load_analyzer(path, MODEL, {"lrp.epsilon": rows}), create(rows, MODEL))
 

@@ -13,6 +13,8 @@ import innexplain
 from innexplain import plots
 from innexplain.cli import compare as command
 from innexplain.comparison import RegionPerturbation, evaluations
+from innexplain.comparison.choosing import KINDS
+from tests.conftest import CHECKOUT
 from tests.pages import Page
 
 QUICK = ("--region-size", "4", "--repeats", "2", "--steps", "3")
@@ -260,3 +262,8 @@ def test_interrupted_before_anything_is_computed(files: Path, tmp_path, innexpla
     code, _, err = innexplain_(*_call(files, tmp_path / "new", {}))
     assert (code, err) == (130, "innexplain: interrupted: nothing was written.\n")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_help_and_page_tell_every_evaluator() -> None:
+    page = (CHECKOUT / "docs" / "commandline.rst").read_text("utf-8")
+    assert [name for name in KINDS if name not in command.EPILOG or f"`{name}`" not in page] == []

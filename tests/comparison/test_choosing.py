@@ -50,7 +50,7 @@ BAD = {
     "unknown analyzer": ({"analyzers": ["gradeint"]}, UnknownNameError, "Did you mean 'gradient'"),
     "unknown in a dict": ({"analyzers": {"a": "gradeint"}}, UnknownNameError, "Did you mean 'gradient'"),
     "twice": ({"analyzers": ["gradient", "input", "gradient"]}, ArgumentError, "'gradient' is named twice"),
-    "a name with a function": ({"analyzers": ["gradient"]}, ArgumentError, "needs a Keras model"),
+    "a name with a function": ({"analyzers": ["gradient"]}, ArgumentError, "needs a Keras model.*only call"),
     "no evaluators": ({"evaluators": []}, ArgumentError, "evaluators must be"),
     "unknown evaluator": ({"evaluators": ["complexty"]}, UnknownNameError, "Did you mean 'complexity'"),
     "evaluator class": ({"evaluators": [Complexity]}, UnknownNameError, "an object of a class"),

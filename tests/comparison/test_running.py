@@ -113,6 +113,17 @@ def test_maps_that_are_right_beat_noise_whatever_computed_them() -> None:
     assert np.isnan(found.entries[0].seconds)
 
 
+def test_methods_that_only_call_a_function_are_compared_on_it() -> None:
+    """Its scores are judged, and its weights, of which nothing is known, are not."""
+    function, x = Linear(), inputs()
+    found = compare(function, x, ["input", "random"], [FAST, "max_sensitivity", "randomisation"])
+    np.testing.assert_array_equal(found.maps["input"], x)
+    given = compare(function, x, {"a": found.maps["random"]}, [FAST])
+    np.testing.assert_array_equal(found.values("AOPC")["random"], given.values("AOPC")["a"])
+    assert np.isfinite(found.values("max-sensitivity")["random"]).all()
+    assert found.entries[0].findings["randomisation"].values == {}
+
+
 @pytest.mark.parametrize("order", ["morf", "lerf", "random"])
 def test_what_is_better_depends_on_the_order(order: str) -> None:
     function, x = Linear(), inputs()
