@@ -11,10 +11,11 @@ import numpy as np
 from innexplain.analyzers.choosing import inner_method
 from innexplain.analyzers.clear_network import ClearNetwork
 from innexplain.analyzers.method import METHODS, Method
+from innexplain.analyzers.other_names import meant
 from innexplain.arguments import check_choice, check_count
 from innexplain.backward import REDUCTIONS, reduce_channels
 from innexplain.composites import GRADIENT, Composite, clear_composite
-from innexplain.errors import ArgumentError, UnknownNameError, nearest
+from innexplain.errors import ArgumentError, UnknownNameError
 from innexplain.network import Network, Options, Request, Result, Rows, chunks
 from innexplain.targets import MAX, IndexTarget
 
@@ -67,7 +68,7 @@ class Clear(Method):
             if not known:
                 raise UnknownNameError(
                     f"response must be {DECONVOLUTION!r}, the name of an analyzer, or an analyzer."
-                    f"{nearest(given, (DECONVOLUTION, *METHODS))} Received: response={given!r}"
+                    f"{meant(given, (DECONVOLUTION, *METHODS))} Received: response={given!r}"
                 )
             object.__setattr__(self, "response", inner_method(given, "response"))
         _check_settings(self.inner, self.layer, self.rectify)

@@ -10,6 +10,8 @@ from abc import abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import numpy as np
+
 from innexplain.analyzers.method import FIXED
 from innexplain.analyzers.walking import Backward
 from innexplain.arguments import check_number
@@ -53,6 +55,9 @@ class LRP(Backward):
     bn_layer_rule: Any = None
 
     def __post_init__(self) -> None:
+        bias = self.settings.get("bias", True)
+        if not isinstance(bias, (bool, np.bool_)):
+            raise ArgumentError(f"bias must be True or False. Received: bias={bias!r}")
         self.composite()  # complains of what it cannot take
 
     @abstractmethod

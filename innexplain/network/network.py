@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops, tree
 
-from innexplain.errors import ArgumentError
+from innexplain.errors import ArgumentError, InputError
 from innexplain.graph.canonical import Canonical, canonical
 from innexplain.graph.functions import OnArrays, function_graph, name_of, opaque_graph
 from innexplain.graph.inputs import check_arrays, flatten_inputs, rows_of
@@ -109,6 +109,8 @@ class Network:
         Raises:
             InputError: x does not fit the model.
         """
+        if self.graph.opaque and not tree.flatten(x):
+            raise InputError(f"x is empty: there is no sample to explain. Received: {x!r}")
         self._fit_opaque(x)
         leaves, repack = flatten_inputs(x, self.graph)
         return Given(check_arrays(leaves, self.inputs), leaves, repack)

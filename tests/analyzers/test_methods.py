@@ -286,3 +286,9 @@ def test_options_are_checked_where_no_layers_are_gone_through() -> None:
 def test_keras_layers_are_no_models() -> None:
     with pytest.raises(innexplain.errors.ModelError):
         create("gradient", keras.layers.Dense(3))
+
+
+@pytest.mark.parametrize("name", ["lrp.epsilon", "lrp.gamma", "lrp.alpha_beta"])
+def test_bias_is_true_or_false(name: str) -> None:
+    with pytest.raises(ArgumentError, match=r"bias must be True or False\. Received: bias='yes'"):
+        replace(METHODS[name], bias="yes")

@@ -1,10 +1,11 @@
 """Names of other packages lead to ours, and none of them is one of ours."""
 
+import keras
 import pytest
 
-from innexplain import analyzer_names
+from innexplain import analyzer_names, create_analyzer
 from innexplain.analyzers.other_names import ABSENT, SAME, known_elsewhere
-from innexplain.errors import nearest
+from innexplain.errors import UnknownNameError, nearest
 
 
 @pytest.mark.parametrize(
@@ -68,3 +69,11 @@ def test_other_spellings_of_ours_are_found(name: str, ours: str) -> None:
 @pytest.mark.parametrize("name", ["grad_cam", "occlusion", "shap", "xyz", ""])
 def test_what_is_no_misspelling_is_not_taken_for_one(name: str) -> None:
     assert nearest(name, analyzer_names()) == ""
+
+
+def test_the_words_of_others_lead_on_wherever_a_name_is_taken() -> None:
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    for given in ({"name": "saliency"}, {"name": "smoothgrad", "analyzer": "saliency"},
+                  {"name": "clear", "response": "saliency"}):  # fmt: skip
+        with pytest.raises(UnknownNameError, match="That is 'gradient' here"):
+            create_analyzer(model=model, **given)

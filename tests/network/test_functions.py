@@ -126,3 +126,9 @@ def test_settings_of_the_model_do_not_hide_that_it_is_a_function() -> None:
         ArgumentError, match="smoothgrad averages the maps of an analyzer that goes backwards"
     ):
         create_analyzer("smoothgrad", predict, analyzer=inner)
+
+
+def test_no_array_at_all_is_told() -> None:
+    for nothing in ([], (), {}):
+        with pytest.raises(InputError, match="x is empty: there is no sample to explain"):
+            create_analyzer("input", predict).analyze(nothing)
