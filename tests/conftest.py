@@ -17,6 +17,7 @@ for _threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
 from collections.abc import Iterator
 from pathlib import Path
 
+import keras
 import pytest
 
 from tests.eagerly import compiled, eagerly
@@ -26,9 +27,19 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 _EAGERLY = contextlib.ExitStack()
 
 
-def pytest_configure() -> None:
+class _Seeds:
+    """Examples in docstrings make networks of random weights, of which some have nothing but dead ReLUs."""
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        if isinstance(item, pytest.DoctestItem):
+            keras.utils.set_random_seed(0)
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Compiling costs more than a test has to explain; fixtures of any scope and doctests meet this too."""
     _EAGERLY.enter_context(eagerly())
+    # Hooks of this file itself reach only the tests below it.
+    config.pluginmanager.register(_Seeds())
 
 
 def pytest_collection_finish() -> None:
