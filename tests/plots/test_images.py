@@ -103,10 +103,10 @@ def test_overlay_without_opacity_is_the_image_in_grey() -> None:
 def test_overlay_mixes_by_the_strength_of_the_map() -> None:
     """pixel = (1 - alpha) pale + alpha colour, alpha = opacity |R| / scale."""
     flat = np.array([[1.0, -0.5, 0.0]])
-    shown = _pixels(plots.overlay(np.zeros((1, 3)), flat, opacity=0.5, scale=1.0))
+    shown = _pixels(plots.overlay(np.zeros((1, 3)), flat, opacity=0.5, scale=2.0))
     red, blue = colours(np.array([0.8, -0.8]), 1.0).astype(float)
     pale = 0.4 * 0.5 * 255
-    expected = [0.5 * pale + 0.5 * red, 0.75 * pale + 0.25 * blue, np.full(3, pale)]
+    expected = [0.75 * pale + 0.25 * red, 0.875 * pale + 0.125 * blue, np.full(3, pale)]
     np.testing.assert_allclose(shown[0], expected, atol=0.5 + 1e-9)
 
 
